@@ -1,0 +1,104 @@
+"""The corpus, letter by letter: cleaned as the study notes clean it, numbered, cut into windows.
+
+N batch   L sequence length
+"""
+
+import re
+from collections import Counter
+from functools import cache
+from pathlib import Path
+
+import torch
+
+from lstm.data.files import DataNotFoundError, Source, find
+
+TIME_MACHINE = Source(
+    name="timemachine.txt",
+    urls=("https://d2l-data.s3-accelerate.amazonaws.com/timemachine.txt",),
+    download="sha1:090b5e7e70c295757f55df93cb0a180b9691891a",
+    sha256="8424dbd9532ac81f7e5f0b6add90e6952baea29158309d7d1bf3884f4e12c516",
+)
+EMBEDDED = Path(__file__).with_name("embedded.txt")
+CORPORA = ("time-machine", "embedded")
+
+
+def find_text(name=None):
+    """Return the path of a corpus: 'time-machine' (H. G. Wells, 1895), 'embedded' (ships with the package).
+
+    With no name, the Time Machine if it can be had, else the embedded text, and one line that says so.
+    Raises ValueError for an unknown name; DataNotFoundError if a corpus asked for by name cannot be had.
+    """
+    if name is None:
+        return _default()
+    if name not in CORPORA:
+        raise ValueError(f"unknown corpus {name!r}: expected one of {', '.join(CORPORA)}")
+    return EMBEDDED if name == "embedded" else find(TIME_MACHINE)
+
+
+@cache
+def _default():
+    try:
+        return find(TIME_MACHINE)
+    except DataNotFoundError:
+        print("The Time Machine cannot be had (no LSTM_DATA, no network): using the embedded short story instead.")
+        return EMBEDDED
+
+
+def clean(line):
+    """A line in small letters; whatever is not a letter becomes one space, and none at the ends."""
+    return re.sub("[^A-Za-z]+", " ", line).strip().lower()
+
+
+def load_text(name=None):
+    """Return the corpus as one string over 27 symbols: a to z, and the space. Names and errors: `find_text`."""
+    lines = map(clean, find_text(name).read_text(encoding="ascii").splitlines())
+    return " ".join(line for line in lines if line)
+
+
+class Vocab:
+    """Symbols to numbers and back: index 0 is '<unk>', the others follow by falling frequency."""
+
+    def __init__(self, text):
+        by_frequency = sorted(Counter(text).items(), key=lambda item: (-item[1], item[0]))
+        self.symbols = ["<unk>", *(symbol for symbol, _ in by_frequency)]
+        self._index = {symbol: n for n, symbol in enumerate(self.symbols)}
+
+    def __len__(self):
+        return len(self.symbols)
+
+    def encode(self, text):
+        """Return the indices of a text, a tensor (L). Raises ValueError for a symbol outside the vocabulary."""
+        for position, symbol in enumerate(text):
+            if symbol not in self._index:
+                raise ValueError(
+                    f"{symbol!r} at position {position} of {text[:40]!r} is not in the vocabulary, "
+                    f"which holds {''.join(sorted(self.symbols[1:]))!r}"
+                )
+        return torch.tensor([self._index[symbol] for symbol in text], dtype=torch.long)
+
+    def decode(self, indices):
+        """Return the text of a sequence of indices."""
+        return "".join(self.symbols[n] for n in indices)
+
+
+def windows(indices, length):
+    """Cut a sequence into windows and, beside each, the same shifted by one: what comes next.
+
+    indices: (M)   ->   inputs, targets: (N, L) each, N = (M - 1) // L; a last, shorter window is dropped
+    Raises ValueError if not one window fits.
+    """
+    count = (len(indices) - 1) // length
+    if count < 1:
+        raise ValueError(f"a text of {len(indices)} symbols is too short for one window of {length} and its targets")
+    used = count * length
+    return indices[:used].reshape(count, length), indices[1 : used + 1].reshape(count, length)
+
+
+def mask(sequences, rate, generator=None, ignore=-100):
+    """Hide symbols at random; what is hidden becomes the target.
+
+    sequences: (N, L)   ->   inputs: (N, L), hidden symbols replaced by 0 ('<unk>');
+    targets: (N, L), `ignore` wherever nothing was hidden
+    """
+    hidden = torch.rand(sequences.shape, generator=generator) < rate
+    return sequences.masked_fill(hidden, 0), sequences.masked_fill(~hidden, ignore)

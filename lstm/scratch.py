@@ -1,0 +1,60 @@
+"""The LSTM language model of the study notes, from bare tensors: three functions, their names, their order.
+
+N batch   L sequence length   V vocabulary size (also the input size)   H hidden size
+
+Here a weight stands to the right of what it multiplies, X @ W_xi, so W_xi is (V, H): the transpose of
+PyTorch's. `lstm.convert` carries the parameters from one layout to the other.
+"""
+
+import torch
+
+
+def get_lstm_params(vocab_size, num_hiddens, device=None):
+    """The 14 parameters: a triple for each gate (i, f, o), one for the candidate (c), the output layer.
+
+    Weights are drawn from a normal distribution of standard deviation 0.01; biases are zero.
+    Returns [W_xi, W_hi, b_i, W_xf, W_hf, b_f, W_xo, W_ho, b_o, W_xc, W_hc, b_c, W_hq, b_q];
+    W_x*: (V, H)   W_h*: (H, H)   b_*: (H)   W_hq: (H, V)   b_q: (V)
+    Raises ValueError unless both sizes are positive integers.
+    """
+    for name, size in {"vocab_size": vocab_size, "num_hiddens": num_hiddens}.items():
+        if not isinstance(size, int) or size < 1:
+            raise ValueError(f"{name} must be a positive integer, got {size!r}")
+
+    def weight(rows, columns):
+        return torch.randn(rows, columns, device=device) * 0.01
+
+    def triple():
+        bias = torch.zeros(num_hiddens, device=device)
+        return weight(vocab_size, num_hiddens), weight(num_hiddens, num_hiddens), bias
+
+    params = [tensor for _ in "ifoc" for tensor in triple()]
+    params += [weight(num_hiddens, vocab_size), torch.zeros(vocab_size, device=device)]
+    return [p.requires_grad_() for p in params]
+
+
+def init_lstm_state(batch_size, num_hiddens, device=None):
+    """The state before the first step, (H, C): zeros, each (N, H)."""
+    shape = batch_size, num_hiddens
+    return torch.zeros(shape, device=device), torch.zeros(shape, device=device)
+
+
+def lstm(inputs, state, params):
+    """Run the LSTM along a sequence and score the next symbol at every step.
+
+    inputs: (L, N, V), one-hot   state: (H, C), each (N, H)
+    ->   scores: (L*N, V), step after step; and the last (H, C)
+    Source: equations of Zhang et al., Dive into Deep Learning, section 9.2.
+    """
+    W_xi, W_hi, b_i, W_xf, W_hf, b_f, W_xo, W_ho, b_o, W_xc, W_hc, b_c, W_hq, b_q = params
+    H, C = state
+    outputs = []
+    for X in inputs:
+        I = torch.sigmoid(X @ W_xi + H @ W_hi + b_i)  # (N, H), as F, O and C_tilde
+        F = torch.sigmoid(X @ W_xf + H @ W_hf + b_f)
+        O = torch.sigmoid(X @ W_xo + H @ W_ho + b_o)
+        C_tilde = torch.tanh(X @ W_xc + H @ W_hc + b_c)
+        C = F * C + I * C_tilde
+        H = O * torch.tanh(C)
+        outputs.append(H @ W_hq + b_q)  # (N, V)
+    return torch.cat(outputs), (H, C)
