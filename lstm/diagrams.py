@@ -174,10 +174,12 @@ def padded_batch(lengths, marked=None):
         y = len(lengths) - n - 0.5
         axis.text(0.1, y, f"sequence {n}", va="center", fontsize=11)
         for step in range(longest):
-            color = COLORS["input"] if step < length else "white"
-            box = (step + 2.5, y - 0.38)
-            axis.add_patch(FancyBboxPatch(box, 0.8, 0.76, boxstyle="round,pad=0,rounding_size=0.1", facecolor=color,
-                                          edgecolor=COLORS["cell"] if step < length else FADED, alpha=0.85))  # fmt: skip
+            valid = step < length
+            axis.add_patch(
+                FancyBboxPatch((step + 2.5, y - 0.38), 0.8, 0.76, boxstyle="round,pad=0,rounding_size=0.1",
+                               facecolor=COLORS["input"] if valid else "white",
+                               edgecolor=COLORS["cell"] if valid else FADED)
+            )  # fmt: skip
             if marked == "last" and step == length - 1:
                 axis.add_patch(Circle((step + 2.9, y), 0.24, facecolor="none", edgecolor="white", linewidth=2.2))
     axis.text(2.5 + longest / 2 - 0.1, len(lengths) + 0.45, "time step", ha="center", fontsize=11)

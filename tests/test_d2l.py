@@ -58,7 +58,9 @@ def python(code):
 BROKEN = "import sys, importlib.abc\nclass Refuse(importlib.abc.MetaPathFinder):\n    def find_spec(self, name, path, target=None):\n        if name.split('.')[0] == {name!r}: raise {error}\nsys.meta_path.insert(0, Refuse())\n"  # noqa: E501
 
 
-@pytest.mark.parametrize("error", ["ModuleNotFoundError('gone', name=name)", "RuntimeError('operator torchvision::nms')"])
+@pytest.mark.parametrize(
+    "error", ["ModuleNotFoundError('gone', name=name)", "RuntimeError('operator torchvision::nms')"]
+)
 def test_it_imports_without_a_working_torchvision_and_leaves_no_stand_in(error):
     code = BROKEN.format(name="torchvision", error=error)
     done = python(code + "from lstm.d2l import d2l\nprint(d2l.train_ch8.__name__, 'torchvision' in sys.modules)")

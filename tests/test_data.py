@@ -86,7 +86,10 @@ def test_then_the_network_and_the_file_is_kept(offline, monkeypatch):
 
 
 def test_a_dead_host_gives_way_to_the_next(offline, monkeypatch):
-    answers = {"https://one.test/f": requests.exceptions.ConnectionError("dead"), "https://two.test/f": gzip.compress(CONTENT, mtime=0)}
+    answers = {
+        "https://one.test/f": requests.exceptions.ConnectionError("dead"),
+        "https://two.test/f": gzip.compress(CONTENT, mtime=0),
+    }
     asked = serve(monkeypatch, answers)
     wanted = source("some.gz")
     assert files.content(files.find(wanted)) == CONTENT
@@ -146,7 +149,9 @@ def test_an_altered_file_in_the_cache_goes_even_without_a_network(offline):
     assert left_in(offline) == []
 
 
-@pytest.mark.parametrize(("name", "body"), [("some.txt", b"altered"), ("some.gz", gzip.compress(CONTENT, mtime=0)[:-9])])
+@pytest.mark.parametrize(
+    ("name", "body"), [("some.txt", b"altered"), ("some.gz", gzip.compress(CONTENT, mtime=0)[:-9])]
+)
 def test_an_altered_or_truncated_file_of_the_users_is_named_and_kept(
     offline, monkeypatch, tmp_path_factory, name, body
 ):

@@ -43,6 +43,7 @@ def read(source):
     notebook = jupytext.read(source)
     for n, cell in enumerate(notebook.cells):
         cell.id = f"c{n:03d}"
+        cell.metadata = {"tags": tags} if (tags := cell.metadata.get("tags")) else {}
     notebook.metadata = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"}}
     return notebook
 

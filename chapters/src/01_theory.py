@@ -115,6 +115,7 @@ The measurement is one function. It draws 32 passages, runs the layer, and retur
 distance: entry 0 is the last input itself, entry 99 the input 99 steps before it.
 """
 
+
 # %%
 def gradient_by_distance(layer, length=100, passages=32, seed=0):
     """Mean norm of d(last output)/d(input), by distance from the end: a tensor (length)."""
@@ -127,11 +128,13 @@ def gradient_by_distance(layer, length=100, passages=32, seed=0):
     (output[-1] * direction).sum().backward()
     return inputs.grad.norm(dim=-1).mean(dim=1).flip(0)
 
+
 # %% [markdown]
 r"""
 We measure three networks: one as PyTorch initialises it, the same after it has learned to predict the next letter
 for 300 steps, and one whose recurrent weights are three times as large.
 """
+
 
 # %%
 def new(kind, seed=1):
@@ -355,6 +358,7 @@ calls the candidate $g$ and stacks in the order $i, f, g, o$; and weights stand 
 Chapter 3 takes that layout apart.
 """
 
+
 # %%
 # lstm/cells.py
 def lstm_step(x, state, w_ih, w_hh, b_ih=None, b_hh=None):
@@ -368,6 +372,7 @@ def lstm_step(x, state, w_ih, w_hh, b_ih=None, b_hh=None):
     c = f.sigmoid() * c + i.sigmoid() * g.tanh()
     h = o.sigmoid() * c.tanh()
     return h, c
+
 
 # %% [markdown]
 r"""
@@ -408,6 +413,7 @@ $(-1, 1)$. Nothing squeezes $\mathbf{C}_t$ itself. Each step can add almost 1, s
 $|C_t| \le t$, and it can come close. We open the input and forget gates with large biases, hold the candidate
 near 1, and count to 20.
 """
+
 
 # %%
 def drive(steps, biases, c=0.0):
@@ -471,6 +477,7 @@ def run(force, c=1.0, h=0.0):
         hiddens.append(h)
     return {"C": cells, "H": hiddens}
 
+
 # %%
 cases = {"all gates work": {}, "F = 0": {"F": 0}, "I = 0": {"I": 0}, "O = 0": {"O": 0}}
 cases |= {"I = F = O = 1": dict.fromkeys("IFO", 1), "F = 1, I = 0": {"F": 1, "I": 0}}
@@ -515,6 +522,7 @@ on how far the forget gates are open. A fresh `nn.LSTM` has small weights, hence
 and $0.5^{20}$ is a millionth. We repeat the measurement of section 1.3 for an LSTM as PyTorch initialises it, and
 with 1 and 2 added to the bias of the forget gate.
 """
+
 
 # %%
 def lstm_with_forget_bias(bias):

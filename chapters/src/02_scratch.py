@@ -132,6 +132,7 @@ small random numbers, to tell the units apart; biases start at zero.
 The three cells that follow quote `lstm/scratch.py` word for word. Their names, arguments and order are the notes'.
 """
 
+
 # %%
 # lstm/scratch.py
 def get_lstm_params(vocab_size, num_hiddens, device=None):
@@ -157,6 +158,7 @@ def get_lstm_params(vocab_size, num_hiddens, device=None):
     params += [weight(num_hiddens, vocab_size), torch.zeros(vocab_size, device=device)]
     return [p.requires_grad_() for p in params]
 
+
 # %% [markdown]
 r"""
 Count them: with 28 symbols and 256 units there are about thirty times as many parameters as there are characters to
@@ -175,12 +177,14 @@ r"""
 Before the first step there is no past. Both states are zero.
 """
 
+
 # %%
 # lstm/scratch.py
 def init_lstm_state(batch_size, num_hiddens, device=None):
     """The state before the first step, (H, C): zeros, each (N, H)."""
     shape = batch_size, num_hiddens
     return torch.zeros(shape, device=device), torch.zeros(shape, device=device)
+
 
 # %% [markdown]
 r"""
@@ -189,6 +193,7 @@ r"""
 Read the loop beside section 1.9: six lines, six equations. The scores of all steps are laid one behind the other,
 because the loss wants one long list.
 """
+
 
 # %%
 # lstm/scratch.py
@@ -212,6 +217,7 @@ def lstm(inputs, state, params):
         outputs.append(H @ W_hq + b_q)  # (N, V)
     return torch.cat(outputs), (H, C)
 
+
 # %% [markdown]
 r"""
 ## 2.5 One step, number by number
@@ -227,6 +233,7 @@ X, H, C = torch.randn(2, 3), torch.randn(2, 5), torch.randn(2, 5)
 scores, (H_new, C_new) = lstm(X[None], (H, C), small)
 assert scores.shape == (2, 3)
 assert H_new.shape == C_new.shape == (2, 5)
+
 
 # %%
 def weighted_sum(n, j, W_x, W_h, b):
@@ -362,6 +369,7 @@ The speeds come from `make bench`, which times training steps of the same shape 
 the medians with machine, versions and date.
 """
 
+
 # %%
 def speed_table(task):
     rows = []
@@ -402,6 +410,7 @@ r"""
 Is that writing, or reciting? We look for the longest piece of each continuation that stands letter for letter in the
 training text.
 """
+
 
 # %%
 def longest_recited(text, source):

@@ -26,6 +26,7 @@ from lstm.d2l import curve, d2l
 from lstm.plotting import plt
 
 device = d2l.try_gpu()
+torch.backends.cudnn.allow_tf32 = False  # a GPU's nn.LSTM would round its products to 10 bits; scratch code does not
 
 # %% tags=["nbval-ignore-output"]
 batch_size, num_steps = 32, 35
@@ -129,6 +130,7 @@ Four tensors instead of twelve. Three things differ from the notes' list, and on
 `_l0` is the first layer; chapter 5 has more of them. The package's bridge, word for word:
 """
 
+
 # %%
 # lstm/convert.py
 def to_torch(params):
@@ -148,6 +150,7 @@ def to_torch(params):
         "bias_hh_l0": torch.zeros_like(biases),
     }
     return layer, {"weight": p["W_hq"].T.contiguous(), "bias": p["b_q"].clone()}
+
 
 # %% [markdown]
 r"""
@@ -256,6 +259,7 @@ So the answer to the first question is yes. The proof would have caught a mistak
 gate order is kept, with *o* third and *c* fourth. All shapes fit, nothing complains, and the result is another network.
 """
 
+
 # %%
 def swap_last_two(stacked):
     i, f, g, o = stacked.chunk(4)
@@ -284,6 +288,7 @@ network. The second is `nn.LSTM` with *its* initial weights and with the second 
 are right, these two must draw the same curve.
 """
 
+
 # %%
 def train(net, epochs):
     """Train as train_ch8 does, without its drawing; return the perplexity of each epoch."""
@@ -307,6 +312,7 @@ def concise(layer_weights=None, linear_weights=None, one_bias=False):
             model.rnn.bias_hh_l0.zero_()
         model.rnn.bias_hh_l0.requires_grad_(False)
     return model
+
 
 # %%
 torch.manual_seed(0)

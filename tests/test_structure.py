@@ -1,0 +1,229 @@
+"""What holds the project together: the floors of the package, and the chapters with their sources and the package."""
+
+import ast
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import jupytext
+import nbformat
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT / "tools"))
+import chapters  # noqa: E402  the pipeline is not part of the package
+
+FLOORS = {
+    "cells": 0, "scratch": 0, "shapes": 0, "tables": 0, "data": 0, "plotting": 0, "diagrams": 0, "training": 0,
+    "d2l": 0, "layers": 1, "convert": 1, "models": 2, "bench": 3, "__main__": 4,
+}  # fmt: skip
+WITHIN = {("diagrams", "plotting"), ("shapes", "tables"), ("d2l", "data")}  # same floor, one direction
+LIGHT = {"torch", "numpy", "lstm"}  # all that `import lstm` may need
+SOURCES = chapters.sources()
+NOTEBOOKS = sorted(ROOT.glob("chapters/*.ipynb"))
+
+
+def modules():
+    for path in sorted((ROOT / "lstm").rglob("*.py")):
+        name = path.relative_to(ROOT / "lstm").parts[0].removesuffix(".py")
+        yield name, path
+
+
+def imported(path, top_level_only=False):
+    tree = ast.parse(path.read_text())
+    for node in tree.body if top_level_only else ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names if node.module == "lstm")
+
+
+@pytest.mark.parametrize(("name", "path"), [pytest.param(*m, id=m[1].name) for m in modules() if m[0] != "__init__"])
+def test_imports_only_point_down(name, path):
+    assert name in FLOORS, f"{name} has no floor: give it one here and in CONTRIBUTING.md"
+    for module in imported(path):
+        parts = (module or "").split(".")
+        if parts[0] == "lstm" and len(parts) > 1 and parts[1] != name and parts[1] in FLOORS:
+            down = FLOORS[parts[1]] < FLOORS[name] or (name, parts[1]) in WITHIN
+            assert down, f"lstm.{name} (floor {FLOORS[name]}) imports lstm.{parts[1]} (floor {FLOORS[parts[1]]})"
+
+
+def test_import_lstm_needs_torch_and_numpy_and_nothing_else():
+    code = (
+        "import sys; import torch, numpy; before = set(sys.modules); import lstm; print(*(set(sys.modules) - before))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    new = {module.split(".")[0] for module in done.stdout.split()} - set(sys.stdlib_module_names)
+    assert {m for m in new if not m.startswith("_")} <= LIGHT
+
+
+def test_every_public_name_is_exported_and_explained():
+    import lstm
+
+    for name in lstm.__all__:
+        assert getattr(lstm, name).__doc__, f"lstm.{name} has no docstring"
+
+
+def test_modules_stay_small():
+    for _, path in modules():
+        assert len(path.read_text().splitlines()) < 250, f"{path.name} is too long"
+
+
+# chapters
+
+
+def test_every_source_has_its_notebook_and_every_notebook_its_source():
+    assert [s.stem for s in SOURCES] == [n.stem for n in NOTEBOOKS]
+    assert len(SOURCES) >= 5
+
+
+def test_every_chapter_is_in_the_book():
+    toc = yaml.safe_load((ROOT / "_toc.yml").read_text())
+    files = {entry["file"] for part in toc["parts"] for entry in part["chapters"]}
+    assert {f"chapters/{s.stem}" for s in SOURCES} <= files
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=lambda s: s.stem)
+def test_source_and_notebook_hold_the_same_cells(source):
+    notebook = nbformat.read(chapters.target(source), as_version=4)
+    assert chapters.cells(notebook) == chapters.cells(chapters.read(source)), (
+        f"run: make chapters CHAPTER={source.stem}"
+    )
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
+def test_a_notebook_is_light_executed_and_clean(path):
+    assert path.stat().st_size < 300_000
+    notebook = nbformat.read(path, as_version=4)
+    nbformat.validate(notebook)
+    assert set(notebook.metadata) == {"kernelspec"}
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            assert cell.execution_count, f"not executed: {cell.source[:60]}"
+            assert set(cell.metadata) <= {"tags"}
+            assert set(cell.metadata.get("tags", [])) <= {"nbval-ignore-output"}
+            assert not any(o.output_type == "error" or o.get("name") == "stderr" for o in cell.outputs)
+            assert "image/svg+xml" not in str([list(o.get("data", ())) for o in cell.outputs])
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
+def test_a_chapter_opens_and_closes_as_all_do(path):
+    text = [c.source for c in nbformat.read(path, as_version=4).cells if c.cell_type == "markdown"]
+    for opening in ("**What you will build.**", "**What you will learn.**", "**What you need.**"):
+        assert opening in text[0]
+    for closing in ("## Summary", "## Exercises", "## Further reading"):
+        assert closing in text[-1]
+    exercises = re.findall(r"^\d+\. \*\((easy|medium|hard)\)\*", text[-1], flags=re.M)
+    assert 4 <= len(exercises) <= 8
+    assert exercises == sorted(exercises, key=["easy", "medium", "hard"].index), "easy ones come first"
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
+def test_cells_that_nbval_ignores_are_the_exception_and_assert_nothing(path):
+    """What varies is shown in one cell, and the claim made of it asserted in another, which nbval compares."""
+    code = [c for c in nbformat.read(path, as_version=4).cells if c.cell_type == "code"]
+    ignored = [c for c in code if "nbval-ignore-output" in c.metadata.get("tags", [])]
+    assert len(ignored) < len(code) / 3
+    for cell in ignored:
+        assert not re.search(r"^\s*assert", cell.source, flags=re.M)
+
+
+# mirrors
+
+
+def definitions(source):
+    return {d.name: ast.get_source_segment(source, d) for d in ast.parse(source).body if hasattr(d, "name")}
+
+
+def mirrors():
+    for path in NOTEBOOKS:
+        for n, cell in enumerate(nbformat.read(path, as_version=4).cells):
+            head, _, body = cell.source.partition("\n")
+            if cell.cell_type == "code" and (m := re.fullmatch(r"# (lstm/\w+\.py)", head)):
+                yield pytest.param(ROOT / m[1], body, id=f"{path.stem}[{n}]")
+
+
+@pytest.mark.parametrize(("module", "cell"), list(mirrors()))
+def test_a_mirror_cell_quotes_the_package_word_for_word(module, cell):
+    package, quoted = definitions(module.read_text()), definitions(cell)
+    assert quoted, "a mirror cell defines something"
+    assert quoted == {name: package.get(name) for name in quoted}
+
+
+def test_there_are_mirrors_to_hold():
+    assert len(list(mirrors())) >= 5
+
+
+# the pipeline itself
+
+
+@pytest.fixture
+def small_project(tmp_path, monkeypatch):
+    """A chapters folder of one small chapter; returns its source."""
+    (tmp_path / "src").mkdir()
+    source = tmp_path / "src" / "01_small.py"
+    source.write_text("# %% [markdown]\n# Hello\n\n# %%\nimport random\nprint(6 * 7, 123.4, 'x')\n")
+    monkeypatch.setattr(chapters, "CHAPTERS", tmp_path)
+    monkeypatch.setattr(chapters, "refuse_stand_ins", lambda: None)
+    return source
+
+
+def make(monkeypatch, *arguments):
+    monkeypatch.setattr(sys, "argv", ["chapters.py", *arguments])
+    chapters.main()
+
+
+def test_a_chapter_is_executed_once_and_its_bytes_are_the_same_when_it_is_executed_again(
+    small_project, monkeypatch, capsys
+):
+    make(monkeypatch)
+    path = chapters.target(small_project)
+    first = path.read_bytes()
+    assert b"42 123.4 x" in first
+    stamp = os.stat(path).st_mtime_ns
+    make(monkeypatch)
+    assert "unchanged" in capsys.readouterr().out
+    assert os.stat(path).st_mtime_ns == stamp
+    make(monkeypatch, "01")
+    assert path.read_bytes() == first
+
+
+def test_a_failing_cell_is_shown_and_the_notebook_is_left_as_it_was(small_project, monkeypatch):
+    make(monkeypatch)
+    path = chapters.target(small_project)
+    before = path.read_bytes()
+    small_project.write_text("# %%\nprint('fine')\n\n# %%\nraise KeyError('the reason')\n")
+    with pytest.raises(SystemExit) as caught:
+        make(monkeypatch)
+    assert "raise KeyError('the reason')" in str(caught.value)
+    assert "Traceback" in str(caught.value)
+    assert path.read_bytes() == before
+    assert sorted(p.name for p in path.parent.iterdir()) == ["01_small.ipynb", "src"]
+
+
+def test_a_warning_in_a_cell_is_a_failure(small_project, monkeypatch):
+    small_project.write_text("# %%\nimport warnings\nwarnings.warn('mind this')\n")
+    with pytest.raises(SystemExit, match="a cell wrote to stderr"):
+        make(monkeypatch)
+    assert not chapters.target(small_project).exists()
+
+
+def test_measured_speeds_are_masked(small_project, monkeypatch):
+    small_project.write_text("# %%\nprint('perplexity 1.1, 12,345.6 tokens/sec on cpu')\n")
+    make(monkeypatch)
+    assert "perplexity 1.1, … tokens/sec on …" in jupytext.read(chapters.target(small_project)).cells[0].outputs[0].text
+
+
+def test_an_unknown_chapter_is_answered_with_the_known(small_project, monkeypatch, capsys):
+    with pytest.raises(SystemExit):
+        make(monkeypatch, "99")
+    assert "no chapter '99': there are 01_small" in capsys.readouterr().err
+
+
+def test_chapters_are_not_made_from_stand_ins(offline):
+    with pytest.raises(SystemExit, match="made from the real data.*Three ways"):
+        chapters.refuse_stand_ins()
