@@ -143,7 +143,8 @@ def new(kind, seed=1):
 
 
 fresh, trained, large = new(nn.RNN), new(nn.RNN), new(nn.RNN)
-large.weight_hh_l0.data.mul_(3)
+with torch.no_grad():
+    large.weight_hh_l0 *= 3
 
 # %%
 inputs, targets = lstm.data.windows(symbols, 50)
@@ -291,11 +292,10 @@ Here is the addition. The forget gate scales what was there, the input gate scal
 ($\odot$ is the elementwise product):
 
 $$
-\mathbf{C}_t = \mathbf{F}_t \odot \mathbf{C}_{t-1} + \mathbf{I}_t \odot \tilde{\mathbf{C}}_t, \qquad
-\mathbf{C}_t \in \mathbb{R}^{n \times h}. \tag{1.7}
+\mathbf{C}_t = \mathbf{F}_t \odot \mathbf{C}_{t-1} + \mathbf{I}_t \odot \tilde{\mathbf{C}}_t. \tag{1.7}
 $$
 
-With $F = 1$ and $I = 0$ the cell is copied, untouched, for as long as the gates stay so.
+Its shape is that of a gate, $n \times h$, but its values may be any real numbers. With $F = 1$ and $I = 0$ the cell is copied, untouched, for as long as the gates stay so.
 """
 
 # %%
@@ -318,10 +318,10 @@ r"""
 The cell is the network's notebook; the hidden state is what it says aloud, to the next step and to the layers above:
 
 $$
-\mathbf{H}_t = \mathbf{O}_t \odot \tanh(\mathbf{C}_t), \qquad \mathbf{H}_t \in (-1, 1)^{n \times h}. \tag{1.8}
+\mathbf{H}_t = \mathbf{O}_t \odot \tanh(\mathbf{C}_t). \tag{1.8}
 $$
 
-With $O = 0$ the network holds a thought and keeps silent.
+Its values lie in $(-1, 1)$. With $O = 0$ the network holds a thought and keeps silent.
 """
 
 # %%
@@ -336,14 +336,14 @@ print(f"H = {O:.4f} * tanh({C:.4f}) = {H:.4f}")
 r"""
 ## 1.9 The whole in one place
 
-\begin{align}
+\begin{align*}
 \mathbf{I}_t &= \sigma(\mathbf{X}_t \mathbf{W}_{xi} + \mathbf{H}_{t-1} \mathbf{W}_{hi} + \mathbf{b}_i) \\
 \mathbf{F}_t &= \sigma(\mathbf{X}_t \mathbf{W}_{xf} + \mathbf{H}_{t-1} \mathbf{W}_{hf} + \mathbf{b}_f) \\
 \mathbf{O}_t &= \sigma(\mathbf{X}_t \mathbf{W}_{xo} + \mathbf{H}_{t-1} \mathbf{W}_{ho} + \mathbf{b}_o) \\
 \tilde{\mathbf{C}}_t &= \tanh(\mathbf{X}_t \mathbf{W}_{xc} + \mathbf{H}_{t-1} \mathbf{W}_{hc} + \mathbf{b}_c) \\
 \mathbf{C}_t &= \mathbf{F}_t \odot \mathbf{C}_{t-1} + \mathbf{I}_t \odot \tilde{\mathbf{C}}_t \\
 \mathbf{H}_t &= \mathbf{O}_t \odot \tanh(\mathbf{C}_t)
-\end{align}
+\end{align*}
 """
 
 # %%
@@ -514,7 +514,7 @@ r"""
 
 Along the cell alone, one step back multiplies the gradient by the forget gate, unit by unit, and nothing else:
 
-$$\left.\frac{\partial \mathbf{C}_t}{\partial \mathbf{C}_{t-1}}\right|_{\text{through the cell}} =
+$$\left.\frac{\partial \mathbf{C}_t}{\partial \mathbf{C}_{t-1}}\right|_{\text{direct}} =
 \operatorname{diag}(\mathbf{F}_t). \tag{1.9}$$
 
 There are also paths through the hidden state and the gates; they behave like the plain RNN's. So everything depends
