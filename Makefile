@@ -3,25 +3,28 @@ PYTHON ?= python3
 VENV ?= .venv
 CHAPTER ?=
 # Where the book is published, as https://github.com/OWNER/NAME: goes into the launch buttons.
-REPOSITORY ?=
+REPOSITORY ?= https://github.com/OWNER/lstm-book
 PORT ?= 8000
 
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-PAGES := $(wildcard chapters/*.ipynb) $(shell find book -type f) _config.yml _toc.yml README.md
+PAGES := $(wildcard chapters/*.ipynb) $(shell find book -type f) _toc.yml
+CONFIG := _build/_config.yml
 HTML := _build/html/index.html
 
-.PHONY: help book test chapters serve bench clean
+.PHONY: help book test test-offline chapters serve bench clean clean-env FORCE
 .DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
 
 help:  ## list the verbs
 	@echo "The LSTM Book"
-	@grep -hE '^[a-z]+:.*##' Makefile | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 20
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
 
 $(READY): requirements.txt constraints.txt pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(0 if (3, 11) <= sys.version_info < (3, 14) else \
-	  "Python 3.11, 3.12 or 3.13 is needed, this is %d.%d: try make PYTHON=python3.13" % sys.version_info[:2])'
-	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV)
+	@$(BIN)/python -c 'import sys; sys.exit(0 if (3, 11) <= sys.version_info < (3, 14) else \
+	  "Python 3.11, 3.12 or 3.13 is needed, this is %d.%d: make clean-env, then make PYTHON=python3.13" \
+	  % sys.version_info[:2])'
 	$(BIN)/python -m pip install --quiet --requirement requirements.txt
 	$(BIN)/python -m pip install --quiet --no-deps d2l==0.17.6
 	$(BIN)/python -m pip install --quiet --no-deps --editable .
@@ -30,16 +33,24 @@ $(READY): requirements.txt constraints.txt pyproject.toml
 book: $(HTML)  ## build the HTML book from the committed notebooks and say where it lies
 	@echo "The book: $(abspath $(HTML))"
 
-$(HTML): $(READY) $(PAGES)
+# The address goes into a copy, which is replaced only when it differs.
+$(CONFIG): FORCE
 	@mkdir -p _build
-	@sed -E "s#^( *url: ).*#\1$(or $(REPOSITORY),https://github.com/OWNER/lstm-book)#" _config.yml > _build/_config.yml
-	$(BIN)/jupyter-book build . --config _build/_config.yml --warningiserror --nitpick --keep-going --quiet
+	@sed -E "s#^( *url: ).*#\1$(REPOSITORY)#" _config.yml > $@.new
+	@if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
+
+$(HTML): $(READY) $(PAGES) $(CONFIG)
+	@rm -rf _build/html
+	$(BIN)/jupyter-book build . --config $(CONFIG) --warningiserror --nitpick --keep-going --quiet
 	@touch $(HTML)
 
-test: $(READY)  ## lint, unit tests, and every notebook by nbval, outputs compared
+test: $(HTML)  ## lint, unit tests, and every notebook by nbval, outputs compared
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/python -m pytest --nbval
+
+test-offline: $(READY)  ## every notebook by nbval again, on the stand-ins for the data
+	LSTM_DATA=none $(BIN)/python -m pytest --nbval chapters
 
 chapters: $(READY)  ## execute the chapter sources that changed into notebooks; CHAPTER=02 for one
 	$(BIN)/python tools/chapters.py $(CHAPTER)
@@ -48,8 +59,11 @@ serve: book  ## build the book and serve it on this machine, PORT=8000
 	@echo "http://127.0.0.1:$(PORT)/   (end with Ctrl-C)"
 	@$(BIN)/python -m http.server --bind 127.0.0.1 --directory _build/html $(PORT)
 
-bench: $(READY)  ## measure speeds, side by side, into lstm/results
-	$(BIN)/python -m lstm bench
+bench: $(READY)  ## measure training speeds side by side; OUTPUT=file.json keeps them
+	$(BIN)/python -m lstm bench $(if $(OUTPUT),--output $(OUTPUT))
 
 clean:  ## remove what was built; the environment stays
 	rm -rf _build .pytest_cache .ruff_cache
+
+clean-env:  ## remove the environment
+	rm -rf $(VENV)

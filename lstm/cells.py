@@ -43,7 +43,8 @@ def gru_step(x, state, w_ih, w_hh, b_ih=None, b_hh=None):
     r_x, z_x, n_x = linear(x, w_ih, b_ih).chunk(3, dim=-1)
     r_h, z_h, n_h = linear(h, w_hh, b_hh).chunk(3, dim=-1)
     r, z = (r_x + r_h).sigmoid(), (z_x + z_h).sigmoid()
-    n = (n_x + r * n_h).tanh()  # the reset comes after the product, as in torch; Cho et al. put it before
+    # the reset gate comes after the product, as in torch; Cho et al. put it before
+    n = (n_x + r * n_h).tanh()
     return ((1 - z) * n + z * h,)
 
 

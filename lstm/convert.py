@@ -8,7 +8,22 @@ PyTorch's is i f g o (g is c, the candidate); they have one bias a gate where Py
 
 import torch
 
-NAMES = ("W_xi", "W_hi", "b_i", "W_xf", "W_hf", "b_f", "W_xo", "W_ho", "b_o", "W_xc", "W_hc", "b_c", "W_hq", "b_q")
+NAMES = (
+    "W_xi",
+    "W_hi",
+    "b_i",
+    "W_xf",
+    "W_hf",
+    "b_f",
+    "W_xo",
+    "W_ho",
+    "b_o",
+    "W_xc",
+    "W_hc",
+    "b_c",
+    "W_hq",
+    "b_q",
+)
 TORCH_GATES = "ifco"  # PyTorch's order, in the notes' letters
 
 
@@ -40,7 +55,9 @@ def from_torch(layer, linear):
     """
     expected = {"weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0"}
     if set(layer) != expected:
-        raise ValueError(f"expected the parameters {sorted(expected)}, got {sorted(layer)}")
+        raise ValueError(
+            f"expected the parameters {sorted(expected)}, got {sorted(layer)}"
+        )
     stacked = {
         "W_x": layer["weight_ih_l0"].chunk(4),
         "W_h": layer["weight_hh_l0"].chunk(4),
@@ -55,14 +72,22 @@ def from_torch(layer, linear):
 def _named(params):
     params = [p.detach() for p in params]
     if len(params) != len(NAMES):
-        raise ValueError(f"expected the {len(NAMES)} parameters {', '.join(NAMES)}, got {len(params)}")
+        raise ValueError(
+            f"expected the {len(NAMES)} parameters {', '.join(NAMES)}, got {len(params)}"
+        )
     p = dict(zip(NAMES, params, strict=True))
     if p["W_hq"].dim() != 2:
-        raise ValueError(f"W_hq must be a matrix (H, V), got shape {tuple(p['W_hq'].shape)}")
+        raise ValueError(
+            f"W_hq must be a matrix (H, V), got shape {tuple(p['W_hq'].shape)}"
+        )
     hidden, vocab = p["W_hq"].shape
     expected = {"W_x": (vocab, hidden), "W_h": (hidden, hidden), "b_": (hidden,)}
     for name, tensor in p.items():
-        want = {"W_hq": (hidden, vocab), "b_q": (vocab,)}.get(name) or expected[name[:-1]]
+        want = {"W_hq": (hidden, vocab), "b_q": (vocab,)}.get(name) or expected[
+            name[:-1]
+        ]
         if tuple(tensor.shape) != want:
-            raise ValueError(f"{name} must have shape {want}, got {tuple(tensor.shape)}")
+            raise ValueError(
+                f"{name} must have shape {want}, got {tuple(tensor.shape)}"
+            )
     return p

@@ -14,7 +14,13 @@ import types
 from lstm.data import find_text
 
 INSTALL = "pip install --no-deps d2l==0.17.6"
-NEEDED = ("load_data_time_machine", "RNNModelScratch", "RNNModel", "train_ch8", "predict_ch8")
+NEEDED = (
+    "load_data_time_machine",
+    "RNNModelScratch",
+    "RNNModel",
+    "train_ch8",
+    "predict_ch8",
+)
 _STAND_INS = ("torchvision", "torchvision.transforms")
 
 
@@ -23,7 +29,9 @@ def load():
     module = _import()
     missing = [name for name in NEEDED if not hasattr(module, name)]
     if missing:
-        raise ImportError(f"this d2l is of another generation (it has no {missing[0]}); run: {INSTALL}")
+        raise ImportError(
+            f"this d2l is of another generation (it has no {missing[0]}); run: {INSTALL}"
+        )
     _mend(module)
     return module
 
@@ -42,7 +50,9 @@ def _import():
     except ModuleNotFoundError as error:
         if (error.name or "").startswith("d2l"):
             raise ImportError(f"d2l is missing; run: {INSTALL}") from error
-        raise ImportError(f"d2l needs {error.name}, which is missing; run: pip install {error.name}") from error
+        raise ImportError(
+            f"d2l needs {error.name}, which is missing; run: pip install {error.name}"
+        ) from error
     finally:
         for name in borrowed:
             sys.modules.pop(name, None)
@@ -52,7 +62,8 @@ def _stand_in_for_torchvision():
     try:
         importlib.import_module("torchvision.transforms")
         return ()
-    except (ImportError, RuntimeError, OSError):  # missing, or built for another torch
+    # missing, built for another torch, or left half imported by an earlier failure
+    except Exception:
         modules = {name: types.ModuleType(name) for name in _STAND_INS}
         modules["torchvision"].transforms = modules["torchvision.transforms"]
         sys.modules.update(modules)
@@ -65,7 +76,11 @@ def _mend(module):
     original_download = module.download
 
     def download(name, *args, **kwargs):
-        return str(find_text()) if name == "time_machine" else original_download(name, *args, **kwargs)
+        return (
+            str(find_text())
+            if name == "time_machine"
+            else original_download(name, *args, **kwargs)
+        )
 
     class Animator(module.Animator):
         latest = None
@@ -78,7 +93,11 @@ def _mend(module):
         def add(self, *args):
             super().add(*(a.detach() if hasattr(a, "detach") else a for a in args))
 
-    module.download, module.Animator, module.Accumulator = download, Animator, Accumulator
+    module.download, module.Animator, module.Accumulator = (
+        download,
+        Animator,
+        Accumulator,
+    )
     module.use_svg_display = lambda: module.backend_inline.set_matplotlib_formats("png")
     module.mended_by_lstm = True
 

@@ -38,12 +38,24 @@ class Pen:
 
     def dot(self, x, y, text, radius=0.27):
         self.axis.add_patch(
-            Circle((x, y), radius, edgecolor=self.color, facecolor="white", linewidth=self.width, zorder=3)
+            Circle(
+                (x, y),
+                radius,
+                edgecolor=self.color,
+                facecolor="white",
+                linewidth=self.width,
+                zorder=3,
+            )
         )
         self.label(x, y, text, zorder=4)
 
     def label(self, x, y, text, **kwargs):
-        kwargs = {"ha": "center", "va": "center", "color": self.color, "fontsize": self.fontsize} | kwargs
+        kwargs = {
+            "ha": "center",
+            "va": "center",
+            "color": self.color,
+            "fontsize": self.fontsize,
+        } | kwargs
         self.axis.text(x, y, text, **kwargs)
 
     def path(self, *points, arrow=True):
@@ -51,7 +63,13 @@ class Pen:
         self.axis.plot(xs[:-1] if arrow else xs, ys[:-1] if arrow else ys, color=self.color, linewidth=self.width,
                        solid_capstyle="round", zorder=2)  # fmt: skip
         if arrow:
-            style = {"arrowstyle": "-|>", "color": self.color, "linewidth": self.width, "shrinkA": 0, "shrinkB": 0}
+            style = {
+                "arrowstyle": "-|>",
+                "color": self.color,
+                "linewidth": self.width,
+                "shrinkA": 0,
+                "shrinkB": 0,
+            }
             self.axis.annotate("", points[-1], points[-2], arrowprops=style, zorder=2)
 
 
@@ -61,7 +79,9 @@ def lstm_cell(stage="whole"):
     What the stage adds is drawn in colour, what came before in black, what is still to come in grey.
     """
     if stage not in STAGES:
-        raise ValueError(f"unknown stage {stage!r}: expected one of {', '.join(STAGES)}")
+        raise ValueError(
+            f"unknown stage {stage!r}: expected one of {', '.join(STAGES)}"
+        )
     fig, axis = canvas(5.8, 3.75, 11.2, 7.2)
     reached = STAGES.index(stage)
 
@@ -141,14 +161,30 @@ def unrolled(steps=5):
 def bidirectional(steps=4):
     """Draw a bidirectional layer: one chain of states to the right, one to the left, joined at every step."""
     fig, axis = canvas(5.8, 3.3, 2.3 * steps + 1.6, 5.7)
-    black, ahead, back = Pen(axis), Pen(axis, COLORS["input"]), Pen(axis, COLORS["forget"])
+    black, ahead, back = (
+        Pen(axis),
+        Pen(axis, COLORS["input"]),
+        Pen(axis, COLORS["forget"]),
+    )
     for n in range(steps):
         x = 2.3 * n + 1.9
         black.label(x, 0.35, f"$\\mathbf{{X}}_{n + 1}$")
         ahead.path((x - 0.35, 0.7), (x - 0.35, 1.55))
         back.path((x + 0.35, 0.7), (x + 0.35, 2.95))
-        ahead.box(x - 0.35, 1.95, rf"$\overrightarrow{{\mathbf{{H}}}}_{n + 1}$", width=1.0, height=0.8)
-        back.box(x + 0.35, 3.35, rf"$\overleftarrow{{\mathbf{{H}}}}_{n + 1}$", width=1.0, height=0.8)
+        ahead.box(
+            x - 0.35,
+            1.95,
+            rf"$\overrightarrow{{\mathbf{{H}}}}_{n + 1}$",
+            width=1.0,
+            height=0.8,
+        )
+        back.box(
+            x + 0.35,
+            3.35,
+            rf"$\overleftarrow{{\mathbf{{H}}}}_{n + 1}$",
+            width=1.0,
+            height=0.8,
+        )
         ahead.path((x - 0.35, 2.35), (x - 0.35, 4.65))
         back.path((x + 0.35, 3.75), (x + 0.35, 4.65))
         black.box(x, 5.05, f"output$_{n + 1}$", width=1.7, height=0.78)
@@ -181,6 +217,20 @@ def padded_batch(lengths, marked=None):
                                edgecolor=COLORS["cell"] if valid else FADED)
             )  # fmt: skip
             if marked == "last" and step == length - 1:
-                axis.add_patch(Circle((step + 2.9, y), 0.24, facecolor="none", edgecolor="white", linewidth=2.2))
-    axis.text(2.5 + longest / 2 - 0.1, len(lengths) + 0.45, "time step", ha="center", fontsize=11)
+                axis.add_patch(
+                    Circle(
+                        (step + 2.9, y),
+                        0.24,
+                        facecolor="none",
+                        edgecolor="white",
+                        linewidth=2.2,
+                    )
+                )
+    axis.text(
+        2.5 + longest / 2 - 0.1,
+        len(lengths) + 0.45,
+        "time step",
+        ha="center",
+        fontsize=11,
+    )
     return fig

@@ -20,21 +20,8 @@ def run(layer, inputs, state=None):
 
 def features(layer):
     """How many features the layer's output has at each step."""
-    return layer.hidden_size * (2 if layer.bidirectional else 1)
-
-
-class LanguageModel(nn.Module):
-    """Scores the next symbol at every step, from one-hot symbols through a recurrent layer and a linear one."""
-
-    def __init__(self, layer):
-        super().__init__()
-        self.layer, self.linear = layer, nn.Linear(features(layer), layer.input_size)
-
-    def forward(self, symbols, state=None):
-        """symbols: (N, L), indices   ->   scores: (N, L, V), the layer's last state"""
-        vectors = one_hot(symbols, self.layer.input_size).to(self.linear.weight.dtype)
-        output, state = run(self.layer, vectors, state)
-        return self.linear(output), state
+    size = getattr(layer, "proj_size", 0) or layer.hidden_size
+    return size * (2 if layer.bidirectional else 1)
 
 
 class SequenceTagger(nn.Module):
@@ -46,8 +33,20 @@ class SequenceTagger(nn.Module):
 
     def forward(self, symbols):
         """symbols: (N, L), indices   ->   scores: (N, L, C)"""
+        return self.step(symbols)[0]
+
+    def step(self, symbols, state=None):
+        """symbols: (N, L), indices   ->   scores: (N, L, C), the layer's last state"""
         vectors = one_hot(symbols, self.layer.input_size).to(self.linear.weight.dtype)
-        return self.linear(run(self.layer, vectors)[0])
+        output, state = run(self.layer, vectors, state)
+        return self.linear(output), state
+
+
+class LanguageModel(SequenceTagger):
+    """A tagger whose classes are the symbols: it scores, at every step, the symbol that comes next."""
+
+    def __init__(self, layer):
+        super().__init__(layer, layer.input_size)
 
 
 class SequenceClassifier(nn.Module):
@@ -60,7 +59,8 @@ class SequenceClassifier(nn.Module):
     def forward(self, inputs):
         """inputs: (N, L, D)   ->   scores: (N, C)"""
         _, state = run(self.layer, inputs)
-        h_n = state[0] if isinstance(state, tuple) else state  # a GRU's state is h_n alone
+        # a GRU's state is h_n alone
+        h_n = state[0] if isinstance(state, tuple) else state
         directions = 2 if self.layer.bidirectional else 1
         return self.linear(torch.cat(tuple(h_n[-directions:]), dim=-1))
 
@@ -69,14 +69,23 @@ class SequenceClassifier(nn.Module):
 def generate(model, vocab, prefix, length):
     """Continue a text by the likeliest next symbol, `length` times, and return prefix and continuation.
 
+    The model is put in eval mode meanwhile.
     Raises ValueError for an empty prefix, or one with a symbol outside the vocabulary.
     """
     if not prefix:
-        raise ValueError("the prefix is empty: give at least one symbol to continue from")
-    device = model.linear.weight.device
-    symbols, state, text = vocab.encode(prefix).to(device)[None], None, prefix
+        raise ValueError(
+            "the prefix is empty: give at least one symbol to continue from"
+        )
+    was_training = model.training
+    symbols, state, text = (
+        vocab.encode(prefix).to(model.linear.weight.device)[None],
+        None,
+        prefix,
+    )
+    model.eval()
     for _ in range(length):
-        scores, state = model(symbols, state)
+        scores, state = model.step(symbols, state)
         symbols = scores[:, -1].argmax(dim=-1, keepdim=True)
         text += vocab.decode(symbols[0].tolist())
+    model.train(was_training)
     return text

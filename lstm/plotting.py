@@ -6,7 +6,7 @@ still legible at the width of a phone.
 
 import matplotlib.pyplot as plt
 import numpy as np
-from matplotlib.ticker import LogLocator
+from matplotlib.ticker import LogLocator, MaxNLocator
 
 COLORS = {  # colour-blind safe, after Okabe & Ito
     "input": "#0072B2",
@@ -44,17 +44,38 @@ def figure(columns=1, rows=1, width=5.6, height=3.4, **kwargs):
 
 
 @styled
-def lines(curves, xlabel, ylabel, x=None, log=False, ylim=None, title=None, markers=False, levels=None):
+def lines(
+    curves,
+    xlabel,
+    ylabel,
+    x=None,
+    log=False,
+    ylim=None,
+    title=None,
+    levels=None,
+    crosses=None,
+):
     """Draw named curves over a common x axis (default 1, 2, 3, ...).
 
     curves: {name: values}   levels: {name: height}, drawn as thin horizontal lines, named at their right end
+    crosses: the number of a curve to be drawn as crosses, since it lies on another
     """
     fig, axis = figure()
     styles = ["-", "--", "-.", ":"]
     for n, (name, values) in enumerate(curves.items()):
         values = np.asarray(values, dtype=float)
         xs = np.arange(1, len(values) + 1) if x is None else np.asarray(x)
-        axis.plot(xs, values, styles[n % 4], label=name, marker="o" if markers else None, markersize=4)
+        if n == crosses:
+            axis.plot(
+                xs,
+                values,
+                "x",
+                label=name,
+                markersize=6,
+                markevery=max(1, len(values) // 20),
+            )
+        else:
+            axis.plot(xs, values, styles[n % 4], label=name)
     for name, height in (levels or {}).items():
         axis.axhline(height, color="#777777", linewidth=1, linestyle=(0, (4, 3)))
         axis.annotate(name, (1, height), xycoords=("axes fraction", "data"), xytext=(-4, 3),
@@ -88,8 +109,15 @@ def states(panels, xlabel="time step"):
     for axis, (title, curves) in zip(axes, panels.items(), strict=False):
         for name, style in (("C", "-"), ("H", "--")):
             color = COLORS["cell" if name == "C" else "hidden"]
-            axis.plot(np.arange(1, len(curves[name]) + 1), curves[name], style, color=color, label=name)
+            axis.plot(
+                np.arange(1, len(curves[name]) + 1),
+                curves[name],
+                style,
+                color=color,
+                label=name,
+            )
         axis.set_title(title, fontsize=11)
+        axis.xaxis.set_major_locator(MaxNLocator(integer=True))
     for axis in axes[count:]:
         axis.set_axis_off()
     for axis in axes[max(0, count - columns) : count]:
@@ -124,6 +152,10 @@ def digit_rows(image, label, shown=6):
     for n, row in enumerate(rows):
         left.axhline(row, color=CYCLE[n % 6], linewidth=1.5)
         right.plot(image[row] - 1.2 * n, color=CYCLE[n % 6], label=f"step {row + 1}")
-    right.set(title="the rows it is read as", xlabel="pixel", yticks=[-1.2 * n for n in range(shown)])
+    right.set(
+        title="the rows it is read as",
+        xlabel="pixel",
+        yticks=[-1.2 * n for n in range(shown)],
+    )
     right.set_yticklabels([f"x{row + 1}" for row in rows])
     return fig

@@ -46,7 +46,9 @@ def lstm(inputs, state, params):
     ->   scores: (L*N, V), step after step; and the last (H, C)
     Source: equations of Zhang et al., Dive into Deep Learning, section 9.2.
     """
-    W_xi, W_hi, b_i, W_xf, W_hf, b_f, W_xo, W_ho, b_o, W_xc, W_hc, b_c, W_hq, b_q = params
+    W_xi, W_hi, b_i, W_xf, W_hf, b_f, W_xo, W_ho, b_o, W_xc, W_hc, b_c, W_hq, b_q = (
+        params
+    )
     H, C = state
     outputs = []
     for X in inputs:

@@ -32,9 +32,15 @@ def parameters(input_size, hidden_size, num_layers=1, bias=True, batch_first=Fal
         columns = ("D", input_size) if layer == 0 else _both(recurrent, bidirectional)
         for suffix in ("", "_reverse") if bidirectional else ("",):
             end = f"_l{layer}{suffix}"
-            shapes += [_shape("weight_ih" + end, gates, columns), _shape("weight_hh" + end, gates, recurrent)]
+            shapes += [
+                _shape("weight_ih" + end, gates, columns),
+                _shape("weight_hh" + end, gates, recurrent),
+            ]
             if bias:
-                shapes += [_shape("bias_ih" + end, gates), _shape("bias_hh" + end, gates)]
+                shapes += [
+                    _shape("bias_ih" + end, gates),
+                    _shape("bias_hh" + end, gates),
+                ]
             if proj_size:
                 shapes.append(_shape("weight_hr" + end, recurrent, ("H", hidden_size)))
     return shapes
@@ -70,8 +76,13 @@ def count(*args, **kwargs):
 
 def table(*args, length, batch=None, **kwargs):
     """Return a `Table` of all tensors and parameters: name, letters, sizes, number of elements."""
-    shapes = tensors(*args, length=length, batch=batch, **kwargs) + parameters(*args, **kwargs)
-    rows = [(s.name, _tuple(s.letters), _tuple(s.sizes), f"{prod(s.sizes):,}") for s in shapes]
+    shapes = tensors(*args, length=length, batch=batch, **kwargs) + parameters(
+        *args, **kwargs
+    )
+    rows = [
+        (s.name, _tuple(s.letters), _tuple(s.sizes), f"{prod(s.sizes):,}")
+        for s in shapes
+    ]
     return Table(("tensor", "axes", "shape", "elements"), rows)
 
 
@@ -90,10 +101,16 @@ def _tuple(items):
 
 
 def _check(input_size, hidden_size, num_layers, dropout, proj_size):
-    for name, size in {"input_size": input_size, "hidden_size": hidden_size, "num_layers": num_layers}.items():
+    for name, size in {
+        "input_size": input_size,
+        "hidden_size": hidden_size,
+        "num_layers": num_layers,
+    }.items():
         if size < 1:
             raise ValueError(f"{name} must be at least 1, got {size}")
     if not 0 <= dropout <= 1:
         raise ValueError(f"dropout must be a probability in [0, 1], got {dropout}")
     if not 0 <= proj_size < hidden_size:
-        raise ValueError(f"proj_size must be at least 0 and smaller than hidden_size ({hidden_size}), got {proj_size}")
+        raise ValueError(
+            f"proj_size must be at least 0 and smaller than hidden_size ({hidden_size}), got {proj_size}"
+        )

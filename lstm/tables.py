@@ -12,25 +12,39 @@ class Table:
     rows: tuple
 
     def __init__(self, header, rows):
-        rows = tuple(tuple("" if cell is None else str(cell) for cell in row) for row in rows)
+        rows = tuple(
+            tuple("" if cell is None else str(cell) for cell in row) for row in rows
+        )
         for row in rows:
             if len(row) != len(header):
-                raise ValueError(f"expected rows of {len(header)} cells, got one of {len(row)}: {row}")
+                raise ValueError(
+                    f"expected rows of {len(header)} cells, got one of {len(row)}: {row}"
+                )
         object.__setattr__(self, "header", tuple(header))
         object.__setattr__(self, "rows", rows)
 
     def __str__(self):
         lines = (self.header, *self.rows)
-        widths = [max(len(line[column]) for line in lines) for column in range(len(self.header))]
+        widths = [
+            max(len(line[column]) for line in lines)
+            for column in range(len(self.header))
+        ]
         return "\n".join(
-            "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines
+            "  ".join(
+                cell.ljust(width) for cell, width in zip(line, widths, strict=True)
+            ).rstrip()
+            for line in lines
         )
 
     __repr__ = __str__
 
     def _repr_html_(self):
         def line(tag, cells):
-            return "<tr>" + "".join(f"<{tag}>{escape(cell)}</{tag}>" for cell in cells) + "</tr>"
+            return (
+                "<tr>"
+                + "".join(f"<{tag}>{escape(cell)}</{tag}>" for cell in cells)
+                + "</tr>"
+            )
 
         body = "\n".join(line("td", row) for row in self.rows)
         head = line("th", self.header)

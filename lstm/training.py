@@ -6,10 +6,9 @@ the loss compares the two. N is the number of things scored, C the number of cla
 
 import math
 import os
+import warnings
 from dataclasses import dataclass
-from itertools import chain, repeat
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 
 import torch
 from torch import nn
@@ -22,14 +21,18 @@ OPTIMIZERS = {"adam": torch.optim.Adam, "sgd": torch.optim.SGD}
 class TrainConfig:
     """How long and how fast to train."""
 
-    steps: int = 600  # parameter updates; the batches are gone through again until they are done
+    steps: int = (
+        600  # parameter updates; the batches are gone through again until they are done
+    )
     lr: float = 2e-3
     clip: float = 1.0  # global gradient norm
     optimizer: str = "adam"  # or "sgd"
 
     def __post_init__(self):
         if self.optimizer not in OPTIMIZERS:
-            raise ValueError(f"unknown optimizer {self.optimizer!r}: expected one of {', '.join(OPTIMIZERS)}")
+            raise ValueError(
+                f"unknown optimizer {self.optimizer!r}: expected one of {', '.join(OPTIMIZERS)}"
+            )
         if self.steps < 1:
             raise ValueError(f"steps must be at least 1, got {self.steps}")
 
@@ -60,11 +63,28 @@ def pick_device(name="auto"):
     try:
         device = torch.device(name)
     except RuntimeError as error:
-        raise ValueError(f"unknown device {name!r}: this machine has {', '.join(there)}") from error
-    plain = {"cuda": "cuda:0"}.get(str(device), str(device))
+        raise ValueError(
+            f"unknown device {name!r}: this machine has {', '.join(there)}"
+        ) from error
+    plain = {"cuda": "cuda:0", "cpu:0": "cpu", "mps:0": "mps"}.get(
+        str(device), str(device)
+    )
     if plain not in there:
-        raise ValueError(f"device {name!r} is not available: this machine has {', '.join(there)}")
+        raise ValueError(
+            f"device {name!r} is not available: this machine has {', '.join(there)}"
+        )
     return device
+
+
+def full_precision():
+    """Keep a GPU's cuDNN from rounding the factors of its float32 products to 10 bits (TF32).
+
+    torch.nn.LSTM would do so by default, a plain matrix product would not: comparisons want both alike.
+    """
+    # some versions of torch announce another name for this setting
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Please use the new API settings")
+        torch.backends.cudnn.allow_tf32 = False
 
 
 def score(scores, targets):
@@ -75,29 +95,40 @@ def score(scores, targets):
 def fit(model, batches, config=None, loss=score, label="training"):
     """Train in place, on the device the model is on, and return the loss of every step.
 
-    batches: an iterable of (inputs, targets) that can be gone through more than once. A progress bar is
+    batches: an iterable of (inputs, targets) that can be gone through again and again. A progress bar is
     shown where tqdm is installed and the environment variable TQDM_DISABLE is not set.
-    Raises ValueError if the batches are empty; FloatingPointError if the loss is no longer finite.
+    Raises ValueError if there are no batches (any more); FloatingPointError if the loss is no longer finite.
     """
     config = config or TrainConfig()
     device = next(model.parameters()).device
     optimizer = OPTIMIZERS[config.optimizer](model.parameters(), lr=config.lr)
-    endless = chain.from_iterable(repeat(batches))
-    if next(iter(batches), None) is None:
-        raise ValueError("there are no batches to train on: is the data smaller than one batch?")
-    losses = []
+    endless, losses = _again_and_again(batches), []
     model.train()
     for step in _progress(range(config.steps), label):
         inputs, targets = (tensor.to(device) for tensor in next(endless))
         value = loss(model(inputs), targets)
         if not torch.isfinite(value):
-            raise FloatingPointError(f"the loss became {value.item()} at step {step}: try a lower lr than {config.lr}")
+            raise FloatingPointError(
+                f"the loss became {value.item()} at step {step}: try a lower lr than {config.lr}"
+            )
         optimizer.zero_grad()
         value.backward()
         nn.utils.clip_grad_norm_(model.parameters(), config.clip)
         optimizer.step()
         losses.append(value.item())
     return losses
+
+
+def _again_and_again(batches):
+    while True:
+        count = 0
+        for count, batch in enumerate(batches, start=1):  # noqa: B007  counted to see an empty pass
+            yield batch
+        if count == 0:
+            raise ValueError(
+                "there are no batches to train on: is the data smaller than one batch, "
+                "or a generator, which can be gone through only once?"
+            )
 
 
 @torch.no_grad()
@@ -109,48 +140,62 @@ def evaluate(model, batches):
     device, was_training = next(model.parameters()).device, model.training
     total, right, count = 0.0, 0, 0
     model.eval()
-    for inputs, targets in batches:
-        scores, targets = model(inputs.to(device)).flatten(0, -2), targets.to(device).flatten()
-        counted = targets != -100
-        total += cross_entropy(scores, targets, reduction="sum").item()
-        right += (scores.argmax(-1) == targets)[counted].sum().item()
-        count += counted.sum().item()
-    model.train(was_training)
+    try:
+        for inputs, targets in batches:
+            scores, targets = (
+                model(inputs.to(device)).flatten(0, -2),
+                targets.to(device).flatten(),
+            )
+            counted = targets != -100
+            total += cross_entropy(scores, targets, reduction="sum").item()
+            right += (scores.argmax(-1) == targets)[counted].sum().item()
+            count += counted.sum().item()
+    finally:
+        model.train(was_training)
     if count == 0:
         raise ValueError("there is nothing to evaluate: no batch holds a target")
     return Evaluation(total / count, right / count, count)
 
 
 def save_checkpoint(path, model, **facts):
-    """Write the model's state_dict and some facts (numbers, text) to a file, whole or not at all."""
+    """Write the model's state_dict and some facts to a file, whole or not at all.
+
+    Raises TypeError for a fact that is not a plain number, text, truth value or None: it could not be loaded.
+    """
+    for name, value in facts.items():
+        if type(value) not in (int, float, str, bool, type(None)):
+            raise TypeError(
+                f"{name} must be a plain number, text, bool or None, got {type(value).__name__}"
+            )
     path = Path(path)
-    with NamedTemporaryFile(dir=path.parent, suffix=".tmp", delete=False) as file:
-        try:
-            torch.save({"state_dict": model.state_dict(), "facts": facts}, file)
-            file.close()
-            os.replace(file.name, path)
-        except BaseException:
-            file.close()
-            os.unlink(file.name)
-            raise
+    partial = path.with_name(path.name + ".partial")
+    try:
+        torch.save({"state_dict": model.state_dict(), "facts": facts}, partial)
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def load_checkpoint(path, model):
     """Load a checkpoint into the model and return its facts; the model is unchanged if that fails.
 
-    Raises FileNotFoundError; ValueError for a file that is not a checkpoint, or of another model.
+    Raises OSError if the file cannot be read; ValueError if it is not a checkpoint, or of another model.
     """
     try:
         saved = torch.load(path, map_location="cpu", weights_only=True)
         state_dict, facts = saved["state_dict"], saved["facts"]
-    except FileNotFoundError:
+    except OSError:
         raise
     except Exception as error:
-        raise ValueError(f"{path} is not a checkpoint, or not a whole one: {error}") from error
+        raise ValueError(
+            f"{path} is not a checkpoint, or not a whole one: {error}"
+        ) from error
     expected = {name: tuple(t.shape) for name, t in model.state_dict().items()}
     got = {name: tuple(t.shape) for name, t in state_dict.items()}
     if got != expected:
-        raise ValueError(f"{path} holds another model: it has {got}, expected {expected}")
+        raise ValueError(
+            f"{path} holds another model: it has {got}, expected {expected}"
+        )
     model.load_state_dict(state_dict)
     return facts
 

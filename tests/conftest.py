@@ -1,8 +1,11 @@
 """Settings for all tests: no progress bars, repeatable draws."""
 
+import matplotlib
 import pytest
 import requests
 import torch
+
+matplotlib.use("Agg")
 
 
 @pytest.fixture(autouse=True)

@@ -7,8 +7,16 @@ from torch.testing import assert_close
 
 from lstm import gru_step, lstm_step, rnn_step, scan
 
-CELLS = {"rnn": (rnn_step, nn.RNNCell, 1), "lstm": (lstm_step, nn.LSTMCell, 2), "gru": (gru_step, nn.GRUCell, 1)}
-LAYERS = {"rnn": (rnn_step, nn.RNN, 1), "lstm": (lstm_step, nn.LSTM, 2), "gru": (gru_step, nn.GRU, 1)}
+CELLS = {
+    "rnn": (rnn_step, nn.RNNCell, 1),
+    "lstm": (lstm_step, nn.LSTMCell, 2),
+    "gru": (gru_step, nn.GRUCell, 1),
+}
+LAYERS = {
+    "rnn": (rnn_step, nn.RNN, 1),
+    "lstm": (lstm_step, nn.LSTM, 2),
+    "gru": (gru_step, nn.GRU, 1),
+}
 
 
 def randn(*shape):
@@ -27,8 +35,13 @@ def test_one_step_equals_torchs_cell_gradients_too(kind, bias):
     assert_close(got, want)
     leaves = [x, *state, *theirs.parameters()]
     weights = [torch.randn_like(t) for t in got]
-    scalar = lambda tensors: sum((w * t).sum() for w, t in zip(weights, tensors, strict=True))
-    gradients = torch.autograd.grad(scalar(got), leaves), torch.autograd.grad(scalar(want), leaves)
+    scalar = lambda tensors: sum(
+        (w * t).sum() for w, t in zip(weights, tensors, strict=True)
+    )
+    gradients = (
+        torch.autograd.grad(scalar(got), leaves),
+        torch.autograd.grad(scalar(want), leaves),
+    )
     assert_close(*gradients)
     assert all(g.abs().max() > 0 for g in gradients[0])
 

@@ -11,7 +11,18 @@ import pytest
 import requests
 import torch
 
-from lstm.data import DataError, DataNotFoundError, Source, Vocab, clean, files, load_images, load_text, mask, windows
+from lstm.data import (
+    DataError,
+    DataNotFoundError,
+    Source,
+    Vocab,
+    clean,
+    files,
+    load_images,
+    load_text,
+    mask,
+    windows,
+)
 from lstm.data.images import read_idx
 
 CONTENT = b"what the file should hold\n"
@@ -20,7 +31,12 @@ CONTENT = b"what the file should hold\n"
 def source(name="some.txt", body=CONTENT):
     raw = gzip.compress(body, mtime=0) if name.endswith(".gz") else body
     md5 = hashlib.md5(raw).hexdigest()
-    return Source(name, ("https://one.test/f", "https://two.test/f"), f"md5:{md5}", hashlib.sha256(body).hexdigest())
+    return Source(
+        name,
+        ("https://one.test/f", "https://two.test/f"),
+        f"md5:{md5}",
+        hashlib.sha256(body).hexdigest(),
+    )
 
 
 class Response:
@@ -64,12 +80,33 @@ def left_in(folder):
 # where
 
 
-def test_the_folder_that_LSTM_DATA_names_comes_first(offline, monkeypatch, tmp_path_factory):
+def test_the_folder_that_LSTM_DATA_names_comes_first(
+    offline, monkeypatch, tmp_path_factory
+):
     folder = tmp_path_factory.mktemp("data")
     (folder / "some.txt").write_bytes(CONTENT)
     (offline / "some.txt").write_bytes(CONTENT)
     monkeypatch.setenv("LSTM_DATA", str(folder))
     assert files.find(source()) == folder / "some.txt"
+
+
+def test_a_folder_may_be_relative_or_below_home(offline, monkeypatch, tmp_path_factory):
+    home = tmp_path_factory.mktemp("home")
+    (home / "data").mkdir()
+    (home / "data" / "some.txt").write_bytes(CONTENT)
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("USERPROFILE", str(home))
+    monkeypatch.chdir(home)
+    for name in ("data", "~/data"):
+        monkeypatch.setenv("LSTM_DATA", name)
+        assert files.find(source()).read_bytes() == CONTENT
+
+
+def test_none_looks_nowhere(offline, monkeypatch):
+    (offline / "some.txt").write_bytes(CONTENT)
+    monkeypatch.setenv("LSTM_DATA", "none")
+    with pytest.raises(DataNotFoundError, match="LSTM_DATA is 'none'"):
+        files.find(source())
 
 
 def test_the_cache_comes_next(offline, monkeypatch, tmp_path_factory):
@@ -93,7 +130,8 @@ def test_a_dead_host_gives_way_to_the_next(offline, monkeypatch):
     asked = serve(monkeypatch, answers)
     wanted = source("some.gz")
     assert files.content(files.find(wanted)) == CONTENT
-    assert asked == ["https://one.test/f"] * 2 + ["https://two.test/f"]  # one retry each
+    # one retry each
+    assert asked == ["https://one.test/f"] * 2 + ["https://two.test/f"]
 
 
 # what is wrong
@@ -102,12 +140,17 @@ def test_a_dead_host_gives_way_to_the_next(offline, monkeypatch):
 def test_no_network_names_three_ways_and_leaves_nothing(offline):
     with pytest.raises(DataNotFoundError) as caught:
         files.find(source())
-    assert all(way in str(caught.value) for way in ("1. set LSTM_DATA", f"2. put the file at {offline}", "3. connect"))
+    assert all(
+        way in str(caught.value)
+        for way in ("1. set LSTM_DATA", f"2. put the file at {offline}", "3. connect")
+    )
     assert left_in(offline) == []
 
 
 @pytest.mark.parametrize("body", [b"altered", CONTENT[:-5], b""])
-def test_a_download_with_a_wrong_hash_is_refused_and_leaves_nothing(offline, monkeypatch, body):
+def test_a_download_with_a_wrong_hash_is_refused_and_leaves_nothing(
+    offline, monkeypatch, body
+):
     serve(monkeypatch, {"https://one.test/f": body, "https://two.test/f": body})
     with pytest.raises(DataNotFoundError):
         files.find(source())
@@ -126,10 +169,14 @@ def test_a_download_that_breaks_off_leaves_nothing(offline, monkeypatch):
     assert left_in(offline) == []
 
 
-def test_a_download_whose_content_is_wrong_though_its_archive_is_known_is_deleted(offline, monkeypatch):
+def test_a_download_whose_content_is_wrong_though_its_archive_is_known_is_deleted(
+    offline, monkeypatch
+):
     good = source("some.gz")
     raw = gzip.compress(CONTENT, mtime=0)
-    altered = Source(good.name, good.urls[:1], f"md5:{hashlib.md5(raw).hexdigest()}", "0" * 64)
+    altered = Source(
+        good.name, good.urls[:1], f"md5:{hashlib.md5(raw).hexdigest()}", "0" * 64
+    )
     serve(monkeypatch, {"https://one.test/f": raw})
     with pytest.raises(DataNotFoundError, match="not the file it should be"):
         files.find(altered)
@@ -144,13 +191,14 @@ def test_an_altered_file_in_the_cache_is_replaced(offline, monkeypatch):
 
 def test_an_altered_file_in_the_cache_goes_even_without_a_network(offline):
     (offline / "some.txt").write_bytes(b"altered")
-    with pytest.raises(DataNotFoundError):
+    with pytest.raises(DataNotFoundError, match="it was removed"):
         files.find(source())
     assert left_in(offline) == []
 
 
 @pytest.mark.parametrize(
-    ("name", "body"), [("some.txt", b"altered"), ("some.gz", gzip.compress(CONTENT, mtime=0)[:-9])]
+    ("name", "body"),
+    [("some.txt", b"altered"), ("some.gz", gzip.compress(CONTENT, mtime=0)[:-9])],
 )
 def test_an_altered_or_truncated_file_of_the_users_is_named_and_kept(
     offline, monkeypatch, tmp_path_factory, name, body
@@ -170,6 +218,34 @@ def test_a_folder_that_is_not_there_is_named(offline, monkeypatch):
         files.find(source())
 
 
+def test_without_pooch_the_command_to_run_is_named(monkeypatch):
+    monkeypatch.delenv("LSTM_DATA", raising=False)
+    monkeypatch.setitem(sys.modules, "pooch", None)
+    with pytest.raises(DataNotFoundError, match="run: pip install pooch"):
+        load_text("time-machine")
+
+
+def test_without_tqdm_there_is_no_bar_and_no_error(offline, monkeypatch):
+    monkeypatch.delenv("TQDM_DISABLE")
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    serve(monkeypatch, {"https://one.test/f": CONTENT})
+    assert files.find(source()).read_bytes() == CONTENT
+
+
+def test_without_requests_nothing_is_fetched_and_the_reason_is_named(
+    offline, monkeypatch
+):
+    monkeypatch.setitem(sys.modules, "requests", None)
+    with pytest.raises(DataNotFoundError, match="ModuleNotFoundError"):
+        files.find(source())
+
+
+def test_without_scikit_learn_the_command_to_run_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "sklearn.datasets", None)
+    with pytest.raises(DataError, match="run: pip install scikit-learn"):
+        load_images("digits")
+
+
 # the defaults
 
 
@@ -184,13 +260,18 @@ def test_without_a_name_the_images_fall_back_and_say_so(offline, capsys):
     assert "using scikit-learn's small digits" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize(("load", "name"), [(load_text, "time-machine"), (load_images, "mnist")])
+@pytest.mark.parametrize(
+    ("load", "name"), [(load_text, "time-machine"), (load_images, "mnist")]
+)
 def test_by_name_nothing_falls_back(offline, load, name):
     with pytest.raises(DataNotFoundError, match="Three ways to provide it"):
         load(name)
 
 
-@pytest.mark.parametrize(("load", "known"), [(load_text, "time-machine, embedded"), (load_images, "mnist, digits")])
+@pytest.mark.parametrize(
+    ("load", "known"),
+    [(load_text, "time-machine, embedded"), (load_images, "mnist, digits")],
+)
 def test_an_unknown_name_is_answered_with_the_known(load, known):
     with pytest.raises(ValueError, match=f"'war-and-peace': expected one of {known}"):
         load("war-and-peace")
@@ -245,7 +326,10 @@ def test_idx_is_read_as_the_array_it_is(tmp_path):
     [
         (b"", "not an IDX file"),
         (b"<!DOCTYPE html>", "not an IDX file"),
-        (idx(b"ab", (2, 2)), r"truncated: its header announces shape \(2, 2\), 2 follow"),
+        (
+            idx(b"ab", (2, 2)),
+            r"truncated: its header announces shape \(2, 2\), 2 follow",
+        ),
         (idx(b"", (2, 2))[:7], "truncated"),
     ],
 )
@@ -260,7 +344,10 @@ def test_what_is_not_whole_idx_is_named(tmp_path, raw, message):
 
 
 def test_clean_keeps_letters_and_single_spaces():
-    assert clean("  The Time--Traveller (for so it) 1895!\n") == "the time traveller for so it"
+    assert (
+        clean("  The Time--Traveller (for so it) 1895!\n")
+        == "the time traveller for so it"
+    )
 
 
 def test_vocab_goes_by_frequency_and_back():
@@ -269,10 +356,18 @@ def test_vocab_goes_by_frequency_and_back():
     assert vocab.encode("nab").tolist() == [2, 1, 3]
     assert vocab.decode([2, 1, 3]) == "nab"
     assert vocab.decode([0]) == "<unk>"
+    assert Vocab("ba").symbols == [
+        "<unk>",
+        "a",
+        "b",
+    ]  # equally frequent: by the alphabet
 
 
 def test_a_symbol_outside_the_vocabulary_is_named_with_its_place():
-    with pytest.raises(ValueError, match="'é' at position 3 of 'café' is not in the vocabulary, which holds ' acf'"):
+    with pytest.raises(
+        ValueError,
+        match="'é' at position 3 of 'café' is not in the vocabulary, which holds ' acf'",
+    ):
         Vocab("a cf").encode("café")
 
 
@@ -280,17 +375,24 @@ def test_windows_are_disjoint_and_their_targets_come_next():
     inputs, targets = windows(torch.arange(11), 3)
     assert inputs.tolist() == [[0, 1, 2], [3, 4, 5], [6, 7, 8]]
     assert torch.equal(targets, inputs + 1)
-    assert len(windows(torch.arange(10), 3)[0]) == 3  # the last target is the last symbol
+    # the last target is the last symbol
+    assert len(windows(torch.arange(10), 3)[0]) == 3
 
 
 def test_a_text_too_short_for_a_window_is_refused():
-    with pytest.raises(ValueError, match="a text of 3 symbols is too short for one window of 3"):
+    with pytest.raises(ValueError, match="at least 1 symbol, got 0"):
+        windows(torch.arange(3), 0)
+    with pytest.raises(
+        ValueError, match="a text of 3 symbols is too short for one window of 3"
+    ):
         windows(torch.arange(3), 3)
 
 
 def test_mask_hides_what_it_asks_for_and_nothing_else():
     sequences = torch.randint(1, 28, (50, 40))
     inputs, targets = mask(sequences, 0.15, torch.Generator().manual_seed(0))
+    again, _ = mask(sequences, 0.15, torch.Generator().manual_seed(0))
+    assert torch.equal(inputs, again)
     hidden = inputs == 0
     assert 0.12 < hidden.double().mean() < 0.18
     assert torch.equal(targets[hidden], sequences[hidden])
@@ -302,7 +404,9 @@ def test_mask_hides_what_it_asks_for_and_nothing_else():
 
 
 def test_the_command_line_says_what_is_used_and_helps():
-    say = lambda *words: subprocess.run([sys.executable, "-m", "lstm", *words], capture_output=True, text=True)
+    say = lambda *words: subprocess.run(
+        [sys.executable, "-m", "lstm", *words], capture_output=True, text=True
+    )
     assert "find, fetch and verify the data" in say("--help").stdout.lower()
     used = say("data")
     assert used.returncode == 0

@@ -24,14 +24,21 @@ def pair(**kwargs):
 
 def states(layer, *batch):
     count = layer.num_layers * (2 if layer.bidirectional else 1)
-    return tuple(torch.randn(count, *batch, 5, dtype=torch.float64, requires_grad=True) for _ in range(2))
+    return tuple(
+        torch.randn(count, *batch, 5, dtype=torch.float64, requires_grad=True)
+        for _ in range(2)
+    )
 
 
 @pytest.mark.parametrize("batched", [True, False])
-@pytest.mark.parametrize("kwargs", ARGUMENTS, ids=lambda k: "-".join(map(str, k.values())))
+@pytest.mark.parametrize(
+    "kwargs", ARGUMENTS, ids=lambda k: "-".join(map(str, k.values()))
+)
 def test_outputs_states_and_all_gradients_equal_torchs(kwargs, batched):
     ours, theirs = pair(**kwargs)
-    x = torch.randn(*((2, 7) if batched else (7,)), 3, dtype=torch.float64, requires_grad=True)
+    x = torch.randn(
+        *((2, 7) if batched else (7,)), 3, dtype=torch.float64, requires_grad=True
+    )
     if batched and not kwargs["batch_first"]:
         x = x.transpose(0, 1).detach().requires_grad_()
     state = states(theirs, *((2,) if batched else ()))
@@ -40,7 +47,14 @@ def test_outputs_states_and_all_gradients_equal_torchs(kwargs, batched):
         output, (h, c) = layer(x, state)
         torch.manual_seed(1)
         scalar = sum((torch.randn_like(t) * t).sum() for t in (output, h, c))
-        results.append([output, h, c, *torch.autograd.grad(scalar, [x, *state, *layer.parameters()])])
+        results.append(
+            [
+                output,
+                h,
+                c,
+                *torch.autograd.grad(scalar, [x, *state, *layer.parameters()]),
+            ]
+        )
     assert_close(*results)
 
 
@@ -50,7 +64,9 @@ def test_no_state_means_zeros():
     assert_close(ours(x), theirs(x))
 
 
-@pytest.mark.parametrize("kwargs", ARGUMENTS, ids=lambda k: "-".join(map(str, k.values())))
+@pytest.mark.parametrize(
+    "kwargs", ARGUMENTS, ids=lambda k: "-".join(map(str, k.values()))
+)
 def test_names_order_shapes_and_first_numbers_are_torchs(kwargs):
     torch.manual_seed(3)
     ours = LSTM(3, 5, **kwargs)
@@ -70,9 +86,19 @@ def test_dropout_acts_between_layers_in_training_only():
     assert_close(ours(x), theirs(x))
     ours.train()
     assert not torch.equal(ours(x)[0], ours(x)[0])
-    one_layer = LSTM(3, 5)
-    one_layer.dropout = 0.5
-    assert torch.equal(one_layer(x.float())[0], one_layer(x.float())[0])
+
+
+def test_dropout_is_where_torch_has_it():
+    for ours, theirs in (
+        pair(num_layers=3, dropout=1.0),
+        pair(num_layers=2, dropout=1.0, bidirectional=True),
+    ):
+        x = torch.randn(7, 2, 3).double()  # at 1 nothing is left to chance
+        assert_close(ours(x), theirs(x))
+    one_layer = LSTM(3, 5, dropout=1.0)
+    assert_close(
+        one_layer(torch.ones(7, 2, 3)), one_layer(torch.ones(7, 2, 3)), rtol=0, atol=0
+    )
 
 
 def test_gradcheck():
@@ -82,7 +108,9 @@ def test_gradcheck():
 
 
 def test_repr_names_what_is_not_default():
-    assert repr(LSTM(3, 5, bidirectional=True)) == repr(nn.LSTM(3, 5, bidirectional=True))
+    assert repr(LSTM(3, 5, bidirectional=True)) == repr(
+        nn.LSTM(3, 5, bidirectional=True)
+    )
 
 
 @pytest.mark.parametrize(
@@ -99,11 +127,41 @@ def test_bad_arguments_are_named(arguments, message):
         LSTM(**({"input_size": 3, "hidden_size": 5} | arguments))
 
 
-def test_shapes_that_do_not_fit_are_named_both():
-    layer = LSTM(3, 5)
-    with pytest.raises(ValueError, match=r"last of size 3, got \(7, 2, 4\)"):
-        layer(torch.zeros(7, 2, 4))
-    with pytest.raises(ValueError, match=r"h_0 of shape \(1, 2, 5\), got \(1, 3, 5\)"):
-        layer(torch.zeros(7, 2, 3), (torch.zeros(1, 3, 5), torch.zeros(1, 2, 5)))
-    with pytest.raises(ValueError, match=r"c_0 of shape \(1, 2, 5\), got \(2, 2, 5\)"):
-        layer(torch.zeros(7, 2, 3), (torch.zeros(1, 2, 5), torch.zeros(2, 2, 5)))
+WRONG = {
+    "features": ((7, 2, 4), None, ValueError, r"last of size 3, got \(7, 2, 4\)"),
+    "axes": ((7,), None, ValueError, r"2 or 3 axes"),
+    "length": ((0, 2, 3), None, ValueError, r"at least one step, got \(0, 2, 3\)"),
+    "h_0": (
+        (7, 2, 3),
+        ((1, 3, 5), (1, 2, 5)),
+        ValueError,
+        r"h_0 of shape \(1, 2, 5\), got \(1, 3, 5\)",
+    ),
+    "c_0": (
+        (7, 2, 3),
+        ((1, 2, 5), (2, 2, 5)),
+        ValueError,
+        r"c_0 of shape \(1, 2, 5\), got \(2, 2, 5\)",
+    ),
+    "unbatched": (
+        (7, 3),
+        ((1, 1, 5), (1, 5)),
+        ValueError,
+        r"h_0 of shape \(1, 5\), got \(1, 1, 5\)",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_shapes_that_do_not_fit_are_named_both(case):
+    shape, state, error, message = WRONG[case]
+    with pytest.raises(error, match=message):
+        LSTM(3, 5)(torch.zeros(shape), state and tuple(map(torch.zeros, state)))
+
+
+def test_what_is_not_a_tensor_or_a_pair_is_refused_by_its_type():
+    packed = nn.utils.rnn.pack_padded_sequence(torch.zeros(7, 2, 3), [7, 5])
+    with pytest.raises(TypeError, match="expected a tensor, got PackedSequence"):
+        LSTM(3, 5)(packed)
+    with pytest.raises(TypeError, match=r"as a pair \(h_0, c_0\), got Tensor"):
+        LSTM(3, 5)(torch.zeros(7, 2, 3), torch.zeros(1, 2, 5))

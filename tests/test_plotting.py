@@ -1,15 +1,15 @@
 """Figures: every one is drawn; what cannot be drawn is refused."""
 
-import matplotlib
 import numpy as np
 import pytest
 
-matplotlib.use("Agg")
 from lstm import diagrams, plotting
 from lstm.plotting import plt
 
 DRAWN = {
-    "lines": lambda: plotting.lines({"a": [1, 2, 3], "b": [3, 2, 1]}, "x", "y", log=True, levels={"two": 2}),
+    "lines": lambda: plotting.lines(
+        {"a": [1, 2, 3], "b": [3, 2, 1]}, "x", "y", log=True, levels={"two": 2}
+    ),
     "squashing": plotting.squashing,
     "states": lambda: plotting.states({"t": {"C": [1, 2], "H": [0, 1]}}),
     "bars": lambda: plotting.bars({"a": 1, "b": 2}, "x", "y"),
@@ -17,7 +17,10 @@ DRAWN = {
     "unrolled": diagrams.unrolled,
     "bidirectional": diagrams.bidirectional,
     "padded_batch": lambda: diagrams.padded_batch([3, 1], marked="last"),
-} | {f"lstm_cell {stage}": lambda stage=stage: diagrams.lstm_cell(stage) for stage in diagrams.STAGES}
+} | {
+    f"lstm_cell {stage}": lambda stage=stage: diagrams.lstm_cell(stage)
+    for stage in diagrams.STAGES
+}
 
 
 @pytest.mark.parametrize("name", DRAWN)
@@ -47,5 +50,8 @@ def test_the_stages_of_the_cell_differ():
 
 
 def test_an_unknown_stage_is_answered_with_the_known():
-    with pytest.raises(ValueError, match="unknown stage 'gate': expected one of gates, candidate, cell, hidden, whole"):
+    with pytest.raises(
+        ValueError,
+        match="unknown stage 'gate': expected one of gates, candidate, cell, hidden, whole",
+    ):
         diagrams.lstm_cell("gate")

@@ -12,7 +12,9 @@ V, H = 7, 5
 
 
 def drawn():
-    return [torch.randn_like(p).double().requires_grad_() for p in get_lstm_params(V, H)]
+    return [
+        torch.randn_like(p).double().requires_grad_() for p in get_lstm_params(V, H)
+    ]
 
 
 def torch_modules(params):
@@ -28,7 +30,11 @@ def test_there_are_fourteen_parameters_with_the_notes_shapes_scale_and_zero_bias
     params = get_lstm_params(40, 50)
     shapes = dict(zip(NAMES, (tuple(p.shape) for p in params), strict=True))
     for gate in "ifoc":
-        assert [shapes[k + gate] for k in ("W_x", "W_h", "b_")] == [(40, 50), (50, 50), (50,)]
+        assert [shapes[k + gate] for k in ("W_x", "W_h", "b_")] == [
+            (40, 50),
+            (50, 50),
+            (50,),
+        ]
     assert (shapes["W_hq"], shapes["b_q"]) == ((50, 40), (40,))
     assert all(p.requires_grad and p.is_leaf for p in params)
     assert all((p == 0).all() for p in params if p.dim() == 1)
@@ -47,7 +53,9 @@ def test_scratch_equals_torch_in_scores_states_and_every_gradient():
     params = drawn()
     layer, linear = torch_modules(params)
     x = torch.randn(6, 2, V, dtype=torch.float64, requires_grad=True)
-    h, c = (torch.randn(2, H, dtype=torch.float64, requires_grad=True) for _ in range(2))
+    h, c = (
+        torch.randn(2, H, dtype=torch.float64, requires_grad=True) for _ in range(2)
+    )
     scores, (h_t, c_t) = lstm(x, (h, c), params)
     output, (h_n, c_n) = layer(x, (h[None], c[None]))
     want = linear(output).flatten(0, 1)
@@ -56,10 +64,15 @@ def test_scratch_equals_torch_in_scores_states_and_every_gradient():
     weights = [torch.randn_like(t) for t in (scores, h_t, c_t)]
     mix = lambda *ts: sum((w * t).sum() for w, t in zip(weights, ts, strict=True))
     ours = torch.autograd.grad(mix(scores, h_t, c_t), [*params, x, h, c])
-    theirs = torch.autograd.grad(mix(want, h_n[0], c_n[0]), [*layer.parameters(), *linear.parameters(), x, h, c])
+    theirs = torch.autograd.grad(
+        mix(want, h_n[0], c_n[0]), [*layer.parameters(), *linear.parameters(), x, h, c]
+    )
     stacked = dict(zip(dict(layer.named_parameters()), theirs[:4], strict=True))
     stacked["bias_hh_l0"] = torch.zeros_like(stacked["bias_hh_l0"])
-    carried = [*from_torch(stacked, {"weight": theirs[4], "bias": theirs[5]}), *theirs[6:]]
+    carried = [
+        *from_torch(stacked, {"weight": theirs[4], "bias": theirs[5]}),
+        *theirs[6:],
+    ]
     assert_close(list(ours), carried)
 
 
@@ -85,7 +98,9 @@ def test_from_torch_adds_the_two_biases():
 
 @pytest.mark.parametrize("sizes", [(0, 5), (5, -1), (5, 2.5)])
 def test_sizes_that_make_no_sense_are_refused_by_name(sizes):
-    with pytest.raises(ValueError, match=r"(vocab_size|num_hiddens) must be a positive integer, got"):
+    with pytest.raises(
+        ValueError, match=r"(vocab_size|num_hiddens) must be a positive integer, got"
+    ):
         get_lstm_params(*sizes)
 
 
@@ -97,7 +112,9 @@ def test_a_list_of_another_length_is_refused():
 def test_a_tensor_of_another_shape_is_named_with_both_shapes():
     params = drawn()
     params[4] = params[4].T[:-1]
-    with pytest.raises(ValueError, match=r"W_hf must have shape \(5, 5\), got \(4, 5\)"):
+    with pytest.raises(
+        ValueError, match=r"W_hf must have shape \(5, 5\), got \(4, 5\)"
+    ):
         to_torch(params)
 
 

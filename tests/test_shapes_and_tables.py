@@ -9,8 +9,17 @@ from torch import nn
 from lstm import Table, shapes
 
 CASES = [
-    {"num_layers": k, "bias": b, "batch_first": f, "dropout": p, "bidirectional": d, "proj_size": r}
-    for k, b, f, p, d, r in product((1, 2, 3), (True, False), (True, False), (0.0, 0.5), (True, False), (0, 2))
+    {
+        "num_layers": k,
+        "bias": b,
+        "batch_first": f,
+        "dropout": p,
+        "bidirectional": d,
+        "proj_size": r,
+    }
+    for k, b, f, p, d, r in product(
+        (1, 2, 3), (True, False), (True, False), (0.0, 0.5), (True, False), (0, 2)
+    )
     if not (k == 1 and p)  # torch warns: there is nothing between the layers of one
 ]
 
@@ -22,13 +31,21 @@ def test_every_shape_is_torchs(kwargs, batch):
     assert {s.name: s.sizes for s in shapes.parameters(4, 5, **kwargs)} == {
         name: tuple(p.shape) for name, p in layer.named_parameters()
     }
-    assert [s.name for s in shapes.parameters(4, 5, **kwargs)] == [name for name, _ in layer.named_parameters()]
+    assert [s.name for s in shapes.parameters(4, 5, **kwargs)] == [
+        name for name, _ in layer.named_parameters()
+    ]
     assert shapes.count(4, 5, **kwargs) == sum(p.numel() for p in layer.parameters())
-    ours = {s.name: s.sizes for s in shapes.tensors(4, 5, **kwargs, length=7, batch=batch)}
-    output, (h_n, c_n) = layer(torch.zeros(ours["input"]), (torch.zeros(ours["h_0"]), torch.zeros(ours["c_0"])))
-    assert {"output": tuple(output.shape), "h_n": tuple(h_n.shape), "c_n": tuple(c_n.shape)} == {
-        name: ours[name] for name in ("output", "h_n", "c_n")
+    ours = {
+        s.name: s.sizes for s in shapes.tensors(4, 5, **kwargs, length=7, batch=batch)
     }
+    output, (h_n, c_n) = layer(
+        torch.zeros(ours["input"]), (torch.zeros(ours["h_0"]), torch.zeros(ours["c_0"]))
+    )
+    assert {
+        "output": tuple(output.shape),
+        "h_n": tuple(h_n.shape),
+        "c_n": tuple(c_n.shape),
+    } == {name: ours[name] for name in ("output", "h_n", "c_n")}
 
 
 def test_letters_say_what_the_numbers_are():

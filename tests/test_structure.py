@@ -20,7 +20,8 @@ FLOORS = {
     "cells": 0, "scratch": 0, "shapes": 0, "tables": 0, "data": 0, "plotting": 0, "diagrams": 0, "training": 0,
     "d2l": 0, "layers": 1, "convert": 1, "models": 2, "bench": 3, "__main__": 4,
 }  # fmt: skip
-WITHIN = {("diagrams", "plotting"), ("shapes", "tables"), ("d2l", "data")}  # same floor, one direction
+# same floor, one direction
+WITHIN = {("diagrams", "plotting"), ("shapes", "tables"), ("d2l", "data")}
 LIGHT = {"torch", "numpy", "lstm"}  # all that `import lstm` may need
 SOURCES = chapters.sources()
 NOTEBOOKS = sorted(ROOT.glob("chapters/*.ipynb"))
@@ -32,32 +33,48 @@ def modules():
         yield name, path
 
 
-def imported(path, top_level_only=False):
-    tree = ast.parse(path.read_text())
-    for node in tree.body if top_level_only else ast.walk(tree):
+def imported(path):
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            yield node.module
-            yield from (f"{node.module}.{alias.name}" for alias in node.names if node.module == "lstm")
+            assert node.level == 0, f"{path.name}: imports name the package in full"
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
-@pytest.mark.parametrize(("name", "path"), [pytest.param(*m, id=m[1].name) for m in modules() if m[0] != "__init__"])
+@pytest.mark.parametrize(
+    ("name", "path"),
+    [pytest.param(*m, id=m[1].name) for m in modules() if m[0] != "__init__"],
+)
 def test_imports_only_point_down(name, path):
-    assert name in FLOORS, f"{name} has no floor: give it one here and in CONTRIBUTING.md"
+    assert name in FLOORS, (
+        f"{name} has no floor: give it one here and in CONTRIBUTING.md"
+    )
     for module in imported(path):
-        parts = (module or "").split(".")
-        if parts[0] == "lstm" and len(parts) > 1 and parts[1] != name and parts[1] in FLOORS:
-            down = FLOORS[parts[1]] < FLOORS[name] or (name, parts[1]) in WITHIN
-            assert down, f"lstm.{name} (floor {FLOORS[name]}) imports lstm.{parts[1]} (floor {FLOORS[parts[1]]})"
+        package, _, rest = module.partition(".")
+        below = rest.split(".")[0]
+        if package != "lstm" or below == name:
+            continue
+        assert below in FLOORS, (
+            f"lstm.{name} imports {module}: name the module that is meant"
+        )
+        down = FLOORS[below] < FLOORS[name] or (name, below) in WITHIN
+        assert down, (
+            f"lstm.{name} (floor {FLOORS[name]}) imports lstm.{below} (floor {FLOORS[below]})"
+        )
 
 
 def test_import_lstm_needs_torch_and_numpy_and_nothing_else():
     code = (
-        "import sys; import torch, numpy; before = set(sys.modules); import lstm; print(*(set(sys.modules) - before))"
+        "import sys, torch, numpy; before = set(sys.modules); import lstm; "
+        "print(*(set(sys.modules) - before))"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    new = {module.split(".")[0] for module in done.stdout.split()} - set(sys.stdlib_module_names)
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    new = {module.split(".")[0] for module in done.stdout.split()} - set(
+        sys.stdlib_module_names
+    )
     assert {m for m in new if not m.startswith("_")} <= LIGHT
 
 
@@ -70,7 +87,9 @@ def test_every_public_name_is_exported_and_explained():
 
 def test_modules_stay_small():
     for _, path in modules():
-        assert len(path.read_text().splitlines()) < 250, f"{path.name} is too long"
+        assert len(path.read_text(encoding="utf-8").splitlines()) < 250, (
+            f"{path.name} is too long"
+        )
 
 
 # chapters
@@ -82,7 +101,7 @@ def test_every_source_has_its_notebook_and_every_notebook_its_source():
 
 
 def test_every_chapter_is_in_the_book():
-    toc = yaml.safe_load((ROOT / "_toc.yml").read_text())
+    toc = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
     files = {entry["file"] for part in toc["parts"] for entry in part["chapters"]}
     assert {f"chapters/{s.stem}" for s in SOURCES} <= files
 
@@ -106,20 +125,35 @@ def test_a_notebook_is_light_executed_and_clean(path):
             assert cell.execution_count, f"not executed: {cell.source[:60]}"
             assert set(cell.metadata) <= {"tags"}
             assert set(cell.metadata.get("tags", [])) <= {"nbval-ignore-output"}
-            assert not any(o.output_type == "error" or o.get("name") == "stderr" for o in cell.outputs)
-            assert "image/svg+xml" not in str([list(o.get("data", ())) for o in cell.outputs])
+            assert not any(
+                o.output_type == "error" or o.get("name") == "stderr"
+                for o in cell.outputs
+            )
+            assert "image/svg+xml" not in str(
+                [list(o.get("data", ())) for o in cell.outputs]
+            )
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
 def test_a_chapter_opens_and_closes_as_all_do(path):
-    text = [c.source for c in nbformat.read(path, as_version=4).cells if c.cell_type == "markdown"]
-    for opening in ("**What you will build.**", "**What you will learn.**", "**What you need.**"):
+    text = [
+        c.source
+        for c in nbformat.read(path, as_version=4).cells
+        if c.cell_type == "markdown"
+    ]
+    for opening in (
+        "**What you will build.**",
+        "**What you will learn.**",
+        "**What you need.**",
+    ):
         assert opening in text[0]
     for closing in ("## Summary", "## Exercises", "## Further reading"):
         assert closing in text[-1]
     exercises = re.findall(r"^\d+\. \*\((easy|medium|hard)\)\*", text[-1], flags=re.M)
     assert 4 <= len(exercises) <= 8
-    assert exercises == sorted(exercises, key=["easy", "medium", "hard"].index), "easy ones come first"
+    assert exercises == sorted(exercises, key=["easy", "medium", "hard"].index), (
+        "easy ones come first"
+    )
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
@@ -136,20 +170,33 @@ def test_cells_that_nbval_ignores_are_the_exception_and_assert_nothing(path):
 
 
 def definitions(source):
-    return {d.name: ast.get_source_segment(source, d) for d in ast.parse(source).body if hasattr(d, "name")}
+    """What a module or a cell defines: functions and classes with their decorators, constants; name to text."""
+    found = {}
+    for node in ast.parse(source).body:
+        first = min(
+            [node.lineno, *(d.lineno for d in getattr(node, "decorator_list", []))]
+        )
+        text = "\n".join(source.splitlines()[first - 1 : node.end_lineno])
+        if hasattr(node, "name"):
+            found[node.name] = text
+        elif isinstance(node, ast.Assign):
+            found[ast.unparse(node.targets[0])] = text
+    return found
 
 
 def mirrors():
     for path in NOTEBOOKS:
         for n, cell in enumerate(nbformat.read(path, as_version=4).cells):
             head, _, body = cell.source.partition("\n")
-            if cell.cell_type == "code" and (m := re.fullmatch(r"# (lstm/\w+\.py)", head)):
-                yield pytest.param(ROOT / m[1], body, id=f"{path.stem}[{n}]")
+            if cell.cell_type == "code" and head.startswith("# lstm/"):
+                yield pytest.param(
+                    ROOT / head.removeprefix("# "), body, id=f"{path.stem}[{n}]"
+                )
 
 
 @pytest.mark.parametrize(("module", "cell"), list(mirrors()))
 def test_a_mirror_cell_quotes_the_package_word_for_word(module, cell):
-    package, quoted = definitions(module.read_text()), definitions(cell)
+    package, quoted = definitions(module.read_text(encoding="utf-8")), definitions(cell)
     assert quoted, "a mirror cell defines something"
     assert quoted == {name: package.get(name) for name in quoted}
 
@@ -166,7 +213,9 @@ def small_project(tmp_path, monkeypatch):
     """A chapters folder of one small chapter; returns its source."""
     (tmp_path / "src").mkdir()
     source = tmp_path / "src" / "01_small.py"
-    source.write_text("# %% [markdown]\n# Hello\n\n# %%\nimport random\nprint(6 * 7, 123.4, 'x')\n")
+    source.write_text(
+        "# %% [markdown]\n# Hello\n\n# %%\nimport random\nprint(6 * 7, 123.4, 'x')\n"
+    )
     monkeypatch.setattr(chapters, "CHAPTERS", tmp_path)
     monkeypatch.setattr(chapters, "refuse_stand_ins", lambda: None)
     return source
@@ -192,11 +241,15 @@ def test_a_chapter_is_executed_once_and_its_bytes_are_the_same_when_it_is_execut
     assert path.read_bytes() == first
 
 
-def test_a_failing_cell_is_shown_and_the_notebook_is_left_as_it_was(small_project, monkeypatch):
+def test_a_failing_cell_is_shown_and_the_notebook_is_left_as_it_was(
+    small_project, monkeypatch
+):
     make(monkeypatch)
     path = chapters.target(small_project)
     before = path.read_bytes()
-    small_project.write_text("# %%\nprint('fine')\n\n# %%\nraise KeyError('the reason')\n")
+    small_project.write_text(
+        "# %%\nprint('fine')\n\n# %%\nraise KeyError('the reason')\n"
+    )
     with pytest.raises(SystemExit) as caught:
         make(monkeypatch)
     assert "raise KeyError('the reason')" in str(caught.value)
@@ -213,12 +266,19 @@ def test_a_warning_in_a_cell_is_a_failure(small_project, monkeypatch):
 
 
 def test_measured_speeds_are_masked(small_project, monkeypatch):
-    small_project.write_text("# %%\nprint('perplexity 1.1, 12,345.6 tokens/sec on cpu')\n")
+    small_project.write_text(
+        "# %%\nprint('perplexity 1.1, 12,345.6 tokens/sec on cpu')\n"
+    )
     make(monkeypatch)
-    assert "perplexity 1.1, … tokens/sec on …" in jupytext.read(chapters.target(small_project)).cells[0].outputs[0].text
+    assert (
+        "perplexity 1.1, … tokens/sec on …"
+        in jupytext.read(chapters.target(small_project)).cells[0].outputs[0].text
+    )
 
 
-def test_an_unknown_chapter_is_answered_with_the_known(small_project, monkeypatch, capsys):
+def test_an_unknown_chapter_is_answered_with_the_known(
+    small_project, monkeypatch, capsys
+):
     with pytest.raises(SystemExit):
         make(monkeypatch, "99")
     assert "no chapter '99': there are 01_small" in capsys.readouterr().err

@@ -18,10 +18,11 @@ from pathlib import Path
 import jupytext
 import nbformat
 from nbclient import NotebookClient
-from nbclient.exceptions import CellExecutionError
+from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from PIL import Image
 
 from lstm import data
+from lstm.data import images, text
 
 CHAPTERS = Path(__file__).resolve().parents[1] / "chapters"
 CELL_TIMEOUT = 1800  # seconds; the longest cell trains for minutes
@@ -44,19 +45,30 @@ def read(source):
     for n, cell in enumerate(notebook.cells):
         cell.id = f"c{n:03d}"
         cell.metadata = {"tags": tags} if (tags := cell.metadata.get("tags")) else {}
-    notebook.metadata = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"}}
+    notebook.metadata = {
+        "kernelspec": {
+            "display_name": "Python 3",
+            "language": "python",
+            "name": "python3",
+        }
+    }
     return notebook
 
 
 def cells(notebook):
     """What source and notebook must share: every cell's kind, text and tags."""
-    return [(cell.cell_type, cell.source, cell.metadata.get("tags", [])) for cell in notebook.cells]
+    return [
+        (cell.cell_type, cell.source, cell.metadata.get("tags", []))
+        for cell in notebook.cells
+    ]
 
 
 def is_current(source):
     """Whether the notebook holds just the cells of its source."""
     path = target(source)
-    return path.exists() and cells(nbformat.read(path, as_version=4)) == cells(read(source))
+    return path.exists() and cells(nbformat.read(path, as_version=4)) == cells(
+        read(source)
+    )
 
 
 def tidy(notebook):
@@ -65,7 +77,9 @@ def tidy(notebook):
         for output in cell.get("outputs", []):
             if output.output_type == "stream":
                 if output.name == "stderr":
-                    raise ValueError(f"a cell wrote to stderr:\n{cell.source}\n---\n{output.text}")
+                    raise ValueError(
+                        f"a cell wrote to stderr:\n{cell.source}\n---\n{output.text}"
+                    )
                 output.text = SPEED.sub("… tokens/sec on …", output.text)
             elif "image/png" in output.get("data", {}):
                 output.data["image/png"] = slim(output.data["image/png"])
@@ -76,7 +90,9 @@ def tidy(notebook):
 def slim(png):
     """A PNG (base64) with a palette of 64 colours and no metadata: a figure needs no more, and weighs a third."""
     image = Image.open(io.BytesIO(base64.b64decode(png))).convert("RGB")
-    image = image.quantize(64, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+    image = image.quantize(
+        64, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE
+    )
     buffer = io.BytesIO()
     image.save(buffer, "PNG", optimize=True)
     return base64.b64encode(buffer.getvalue()).decode() + "\n"
@@ -97,31 +113,54 @@ def execute(source):
 def refuse_stand_ins():
     """Exit unless the real data are at hand: what is published is never made from the stand-ins."""
     try:
-        data.find_text("time-machine")
-        data.load_images("mnist")
+        for source in (text.TIME_MACHINE, *images.MNIST):
+            data.find(source)
     except data.DataError as error:
         sys.exit(f"the committed chapters are made from the real data: {error}")
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("chapter", nargs="?", default="", help="number or name, as 02 or 02_scratch; default: all")
-    parser.add_argument("--all", action="store_true", help="execute also what has not changed")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "chapter",
+        nargs="?",
+        default="",
+        help="number or name, as 02 or 02_scratch; default: all",
+    )
+    parser.add_argument(
+        "--all", action="store_true", help="execute also what has not changed"
+    )
     args = parser.parse_args()
     chosen = [s for s in sources() if s.stem.startswith(args.chapter)]
     if not chosen:
-        parser.error(f"no chapter {args.chapter!r}: there are {', '.join(s.stem for s in sources())}")
+        parser.error(
+            f"no chapter {args.chapter!r}: there are {', '.join(s.stem for s in sources())}"
+        )
     os.environ["TQDM_DISABLE"] = "1"
-    refuse_stand_ins()
+    os.environ.pop("MPLBACKEND", None)  # notebooks draw inline
+    if os.environ.get("LSTM_DATA"):  # kernels run in another folder
+        os.environ["LSTM_DATA"] = os.path.abspath(
+            os.path.expanduser(os.environ["LSTM_DATA"])
+        )
+    stale = [s for s in chosen if args.chapter or args.all or not is_current(s)]
     for source in chosen:
-        if is_current(source) and not (args.chapter or args.all):
+        if source not in stale:
             print(f"{source.stem}: unchanged")
-            continue
+    if stale:
+        refuse_stand_ins()
+    for source in stale:
         start = time.monotonic()
         print(f"{source.stem}: executing …", flush=True)
         try:
             execute(source)
-        except (CellExecutionError, ValueError) as error:
+        except (
+            CellExecutionError,
+            CellTimeoutError,
+            DeadKernelError,
+            ValueError,
+        ) as error:
             sys.exit(f"{error}\n{source.stem}: failed; the notebook was left as it was")
         kilobytes = target(source).stat().st_size / 1000
         print(f"{source.stem}: {time.monotonic() - start:.0f} s, {kilobytes:.0f} kB")

@@ -18,7 +18,7 @@ import math
 import random
 
 import torch
-from torch.nn.functional import one_hot
+from torch.nn.functional import cross_entropy, one_hot
 from torch.testing import assert_close
 
 import lstm as book
@@ -28,7 +28,7 @@ from lstm.plotting import plt
 
 # %% [markdown]
 r"""
-`lstm.d2l` gives the notes' version of d2l (0.17), which no longer installs by its own rules, on today's PyTorch. It
+`lstm.d2l` gives the notes' version of d2l, 0.17, whose own version pins no longer install, on today's PyTorch. It
 changes nothing in how d2l computes; its few repairs are listed at the top of `lstm/d2l.py`.
 
 ## 2.1 The text
@@ -41,7 +41,9 @@ a short story that ships with this project stands in, and the first line says so
 batch_size, num_steps = 32, 35
 train_iter, vocab = d2l.load_data_time_machine(batch_size, num_steps)
 corpus = train_iter.corpus
-print("".join(vocab.to_tokens(corpus[:105])))
+print("".join(vocab.to_tokens(corpus[:60])))
+print(corpus[:20])
+print(vocab.idx_to_token)
 
 # %% [markdown]
 r"""
@@ -56,7 +58,15 @@ assert set(vocab.idx_to_token) == {"<unk>", " ", *"abcdefghijklmnopqrstuvwxyz"}
 assert len(corpus) == 10_000
 assert vocab.idx_to_token[0] == "<unk>"
 assert 0 not in corpus
+counts = [count for _, count in vocab.token_freqs]
+assert counts == sorted(counts, reverse=True)
 print(len(vocab), "symbols,", len(corpus), "tokens")
+
+# %% [markdown]
+r"""
+How often is each symbol used in the whole text? The space leads, then e, t, a, as in most English texts; j, q, x and z
+bring up the rear.
+"""
 
 # %%
 frequency = {name if name != " " else "␣": count / sum(dict(vocab.token_freqs).values())
@@ -67,13 +77,13 @@ plt.show()
 # %% [markdown]
 r"""
 Two things about d2l's loader are worth knowing. It joins the lines of the file with *no* space between, so that the
-last word of a line and the first of the next become one word. And `vocab` turns a symbol that it does not know into
-`<unk>` without a word, where this book's own vocabulary objects.
+last word of a line and the first of the next become one word. And `vocab` silently turns a symbol that it does not know
+into `<unk>`; this book's own `Vocab` raises an error instead.
 """
 
 # %%
 lines = [line for line in d2l.read_time_machine() if line]
-k = next(n for n in range(3, len(lines)) if len(lines[n]) > 30 < len(lines[n + 1]))
+k = 10
 whole = "".join(vocab.to_tokens(d2l.load_corpus_time_machine()[0]))
 assert lines[k] + lines[k + 1] in whole  # no space where the lines met
 
@@ -89,7 +99,8 @@ r"""
 
 A minibatch holds 32 passages of 35 tokens. The targets are the same passages, one token later: the task at every step
 is to say what comes next. Row 3 of the next minibatch goes on where row 3 of this one stops, so the state can be
-carried over.
+carried over. Eight minibatches go through the 10,000 tokens: that is an **epoch**. Each epoch starts at a random offset
+of up to 35 tokens.
 """
 
 # %%
@@ -100,6 +111,7 @@ X_next, _ = next(batches)
 assert X.shape == Y.shape == (batch_size, num_steps)
 assert torch.equal(X[:, 1:], Y[:, :-1])
 assert torch.equal(X_next[:, 0], Y[:, -1])
+assert len(list(train_iter)) == 8
 print(X.shape, Y.shape)
 
 # %% tags=["nbval-ignore-output"]
@@ -110,12 +122,13 @@ print("then    ", repr(show(X_next[0])))
 
 # %% [markdown]
 r"""
-A network multiplies, so a symbol must become a vector: 28 numbers, all 0 but a 1 at the symbol's index (**one-hot**).
-The time axis comes first, so that a loop over the tensor is a loop over time.
+A network multiplies, so a symbol must become a vector: 28 numbers, all 0 but a 1 at the symbol's index (**one-hot**),
+and they must be floats, as the weights are. The time axis comes first, so that a loop over the tensor is a loop over
+time.
 """
 
 # %%
-inputs = one_hot(X.T, len(vocab))
+inputs = one_hot(X.T, len(vocab)).float()
 assert inputs.shape == (num_steps, batch_size, len(vocab))
 assert inputs.sum(dim=-1).eq(1).all()
 one_hot(torch.tensor([0, 2]), 5)
@@ -190,8 +203,8 @@ def init_lstm_state(batch_size, num_hiddens, device=None):
 r"""
 ## 2.4 The network
 
-Read the loop beside section 1.9: six lines, six equations. The scores of all steps are laid one behind the other,
-because the loss wants one long list.
+Read the loop beside section 1.9: six lines, six equations. The scores of all steps are joined into one long list, step
+after step, as the loss expects.
 """
 
 
@@ -202,9 +215,11 @@ def lstm(inputs, state, params):
 
     inputs: (L, N, V), one-hot   state: (H, C), each (N, H)
     ->   scores: (L*N, V), step after step; and the last (H, C)
-    Source: equations of Zhang et al., Dive into Deep Learning, section 9.2.
+    Source: equations of Zhang et al., Dive into Deep Learning, the section on the LSTM.
     """
-    W_xi, W_hi, b_i, W_xf, W_hf, b_f, W_xo, W_ho, b_o, W_xc, W_hc, b_c, W_hq, b_q = params
+    W_xi, W_hi, b_i, W_xf, W_hf, b_f, W_xo, W_ho, b_o, W_xc, W_hc, b_c, W_hq, b_q = (
+        params
+    )
     H, C = state
     outputs = []
     for X in inputs:
@@ -228,8 +243,8 @@ each sum out in plain Python: no tensors, no broadcasting, nothing to hide a mis
 
 # %%
 torch.manual_seed(0)
-small = [torch.randn_like(p) for p in get_lstm_params(vocab_size=3, num_hiddens=5)]
-X, H, C = torch.randn(2, 3), torch.randn(2, 5), torch.randn(2, 5)
+small = [torch.randn_like(p).double() for p in get_lstm_params(3, 5)]
+X, H, C = (torch.randn(2, columns).double() for columns in (3, 5, 5))
 scores, (H_new, C_new) = lstm(X[None], (H, C), small)
 assert scores.shape == (2, 3)
 assert H_new.shape == C_new.shape == (2, 5)
@@ -247,13 +262,23 @@ def sigmoid(z):
     return 1 / (1 + math.exp(-z))
 
 
+# %%
 for n in range(2):
     for j in range(5):
-        i, f, o, c = (weighted_sum(n, j, *small[3 * gate : 3 * gate + 3]) for gate in range(4))
+        i, f, o, c = (weighted_sum(n, j, *small[3 * k : 3 * k + 3]) for k in range(4))
         cell = sigmoid(f) * C[n, j].item() + sigmoid(i) * math.tanh(c)
-        assert_close(C_new[n, j].item(), cell, atol=1e-6, rtol=0)
-        assert_close(H_new[n, j].item(), sigmoid(o) * math.tanh(cell), atol=1e-6, rtol=0)
+        assert_close(C_new[n, j].item(), cell)
+        assert_close(H_new[n, j].item(), sigmoid(o) * math.tanh(cell))
 print("2 x 5 cells and hidden states agree with the sums by hand")
+
+# %%
+W_hq, b_q = small[-2:]
+for n in range(2):
+    for v in range(3):
+        by_hand = b_q[v].item()
+        by_hand += sum(H_new[n, k].item() * W_hq[k, v].item() for k in range(5))
+        assert_close(scores[n, v].item(), by_hand)
+print("2 x 3 scores, too")
 
 # %% [markdown]
 r"""
@@ -262,7 +287,8 @@ whole. This is what lets training go through a long text in pieces.
 """
 
 # %%
-sequence, zeros = torch.randn(8, 2, 3), init_lstm_state(2, 5)
+sequence = torch.randn(8, 2, 3).double()
+zeros = torch.zeros(2, 5).double(), torch.zeros(2, 5).double()
 whole_scores, end = lstm(sequence, zeros, small)
 first, middle = lstm(sequence[:4], zeros, small)
 second, end_of_halves = lstm(sequence[4:], middle, small)
@@ -271,7 +297,8 @@ assert_close(end_of_halves, end)
 
 # %% [markdown]
 r"""
-What does not fit must not pass. A state for another batch size, say:
+A state of another batch size does not fit, and raises an error. There is one exception, and it is a trap: a state for a
+batch of 1 is stretched to any batch in silence (broadcasting). `nn.LSTM` refuses both.
 """
 
 # %%
@@ -279,6 +306,7 @@ try:
     lstm(sequence, init_lstm_state(3, 5), small)
 except RuntimeError as error:
     print(error)
+assert lstm(sequence, init_lstm_state(1, 5), small)[0].shape == (8 * 2, 3)
 
 # %% [markdown]
 r"""
@@ -291,27 +319,34 @@ $$\operatorname{PPL} = \exp\Bigl(-\frac{1}{T} \sum_{t=1}^{T} \ln p(x_t \mid x_1,
 
 where $p$ is what the model gave to the symbol that came. Read it as a number of choices: perplexity 28 is guessing
 among 28 equally likely symbols, 1 is knowing. An untrained network guesses; one that knows only how frequent each
-letter is does a little better.
+letter is does better.
+
+d2l's `RNNModelScratch` is a thin wrapper around our three functions: it draws the parameters with `get_lstm_params`,
+turns indices into one-hot floats, and calls `lstm`; its `begin_state` calls `init_lstm_state`.
 """
 
 # %%
 device = d2l.try_gpu()
 random.seed(0)
 torch.manual_seed(0)
-net = d2l.RNNModelScratch(len(vocab), 256, device, get_lstm_params, init_lstm_state, lstm)
+net = d2l.RNNModelScratch(
+    len(vocab), 256, device, get_lstm_params, init_lstm_state, lstm
+)
 
 
 @torch.no_grad()
 def perplexity(net, tokens):
-    """Perplexity of a list of tokens read in one go, from a zero state."""
+    """Perplexity, and share of right guesses, on tokens read in one go from zero."""
     tokens = torch.tensor(tokens, device=device)
-    scores, _ = net(tokens[None, :-1], net.begin_state(batch_size=1, device=device))
-    return torch.nn.functional.cross_entropy(scores, tokens[1:]).exp().item()
+    state = net.begin_state(batch_size=1, device=device)
+    scores, _ = net(tokens[None, :-1], state)
+    right = (scores.argmax(dim=1) == tokens[1:]).float().mean().item()
+    return cross_entropy(scores, tokens[1:]).exp().item(), right
 
 
 shares = torch.bincount(torch.tensor(corpus)).double() / len(corpus)
 by_frequency = math.exp(-(shares[shares > 0] * shares[shares > 0].log()).sum())
-untrained = perplexity(net, corpus)
+untrained, _ = perplexity(net, corpus)
 assert abs(untrained - 28) < 0.1
 assert 12 < by_frequency < 20
 print(f"untrained {untrained:.0f}")
@@ -320,7 +355,7 @@ print(f"untrained {untrained:.0f}")
 r"""
 ## 2.7 Training: 500 epochs
 
-This is the notes' call, unchanged. `train_ch8` uses plain stochastic gradient descent, clips the gradient to norm 1,
+This is the notes' call, unchanged: 500 epochs of 8 minibatches, 4,000 updates. `train_ch8` uses plain stochastic gradient descent, clips the gradient to norm 1,
 carries the state from minibatch to minibatch (detached, so that gradients stop there), and prints the continuation of
 two prefixes at the end. Speeds are masked in the committed page, since they differ from run to run; run the cell to
 see yours.
@@ -332,12 +367,12 @@ d2l.train_ch8(net, train_iter, vocab, lr, num_epochs, device)
 
 # %% [markdown]
 r"""
-The same curve, larger, with the two baselines. See the plateau at the height of the letter frequencies: for some
-epochs the network knows only how common each letter is. Then it finds pairs, words, and at last the text itself. The
-spikes are the learning rate of 1: a large step now and then leaves the narrow valley, and the network climbs back.
+The same curve, larger, with the two baselines: one point for every tenth epoch. The first points lie at the height of
+the letter frequencies: so far the network knows only how common each symbol is. Then the curve falls, for hundreds of
+epochs, almost to 1. (Section 3.6 draws every epoch: there the plateau at the start shows.)
 """
 
-# %% tags=["nbval-ignore-output"]
+# %%
 epochs, perplexities = curve()
 plotting.lines({"training perplexity": perplexities}, "epoch", "perplexity", x=epochs, ylim=(0, 30),
                levels={"guessing among 28": 28, "letter frequencies": by_frequency})  # fmt: skip
@@ -346,6 +381,7 @@ plt.show()
 # %%
 assert len(epochs) == 50
 assert epochs[-1] == 500
+assert min(abs(p - by_frequency) for p in perplexities[:3]) < 0.1 * by_frequency
 assert min(perplexities) <= 1.3  # what the notes report, reached
 
 # %% [markdown]
@@ -365,50 +401,50 @@ book.Table(("", "perplexity"), [
 
 # %% [markdown]
 r"""
-The speeds come from `make bench`, which times training steps of the same shape side by side, several rounds, and keeps
-the medians with machine, versions and date.
+The speeds come from `make bench`, which times training steps of the same shape (forward, backward, clipping, update) side
+by side in several rounds, and keeps the medians with machine, versions and date. The rows are what this project
+measured; run `make bench` to add yours.
 """
 
 
-# %%
-def speed_table(task):
-    rows = []
-    for report in bench.results():
-        machine = report["machine"]
-        speeds = next(t["speeds"] for t in report["tasks"] if t["task"] == task)
-        rows += [(name, f"{speed:,}", machine["device"], f"torch {machine['torch']}, {machine['date']}")
-                 for name, speed in speeds.items()]  # fmt: skip
-    return book.Table(("code", "tokens/s", "device", "versions, date"), rows)
-
-
-speed_table("text, chapters 2 and 3")
+# %% tags=["nbval-ignore-output"]
+rows = []
+for report in bench.results():
+    machine, speeds = report["machine"], report["tasks"]["text"]["speeds"]
+    about = f"{machine['device']}, torch {machine['torch']}, {machine['date']}"
+    rows += [(name, f"{speed:,}", about) for name, speed in speeds.items()]
+book.Table(("code", "tokens/s", "measured on"), rows)
 
 # %% [markdown]
 r"""
-Two cores of a processor outrun the notes' GPU here. Each step is so small that a GPU spends most of its time
-being told what to do next: a loop in Python asks for dozens of tiny operations at every time step.
+On two processor cores this is faster than what the notes report for their GPU. The likely reason, not measured here: each
+operation is so small that a GPU spends its time waiting to be told the next one.
 """
 
 # %%
-on_cpu = [report for report in bench.results() if report["machine"]["device"].startswith("cpu")]
-assert all(report["tasks"][0]["speeds"]["scratch (the notes)"] > 17_736 for report in on_cpu)
+speeds = bench.committed()["tasks"]["text"]["speeds"]
+assert speeds["scratch (the notes)"] > 17_736
 
 # %% [markdown]
 r"""
 ## 2.9 Continuations
 
-The model is asked for the likeliest next symbol, again and again, 50 times.
+We ask the model for the likeliest next symbol, again and again, 50 times.
 """
 
 # %% tags=["nbval-ignore-output"]
-continuations = [d2l.predict_ch8(prefix, 50, net, vocab, device) for prefix in ("time traveller", "traveller")]
+continuations = [
+    d2l.predict_ch8(prefix, 50, net, vocab, device)
+    for prefix in ("time traveller", "traveller")
+]
 for text in continuations:
     print(text)
 
 # %% [markdown]
 r"""
-Is that writing, or reciting? We look for the longest piece of each continuation that stands letter for letter in the
-training text.
+Is that writing, or reciting? We look for the longest piece of each continuation, prefix not counted, that stands letter for
+letter in the training text. For comparison we do the same with 50-letter pieces of the pages that follow in the same
+book, which the network never saw.
 """
 
 
@@ -419,60 +455,80 @@ def longest_recited(text, source):
     return max((piece for piece in pieces if piece in source), key=len)
 
 
+# %%
 training_text = "".join(vocab.to_tokens(corpus))
-recited = [longest_recited(text.removeprefix("time "), training_text) for text in continuations]
-assert max(map(len, recited)) >= 15
+following = d2l.load_corpus_time_machine()[0][10_000:16_000]
+unseen = "".join(vocab.to_tokens(following))
+prefixes = "time traveller", "traveller"
+written = [text[len(p) :] for text, p in zip(continuations, prefixes, strict=True)]
+recited = [longest_recited(text, training_text) for text in written]
+chance = [
+    len(longest_recited(unseen[n : n + 50], training_text)) for n in range(0, 6000, 50)
+]
+assert max(map(len, recited)) > 1.5 * sum(chance) / len(chance)
 
 # %% tags=["nbval-ignore-output"]
 for piece in recited:
-    print(len(piece), repr(piece))
+    print(f"{len(piece)} letters of {piece!r}")
+print(f"unseen pages: {sum(chance) / len(chance):.1f} letters on average")
+
+# %% [markdown]
+r"""
+Reciting. What the model "writes" matches the training text for much longer than honest pages of the same book do.
+"""
 
 # %% [markdown]
 r"""
 ## 2.10 What a perplexity near 1 means here, and what it does not
 
-The number is honest: the model predicts the next character of these 10,000 almost always. But it was measured on the
+The number is honest: the model predicts the next character of these 10,000 nearly always. But it was measured on the
 text it was trained on, and there was no other. With about 300,000 parameters for 10,000 characters, learning by heart is
 the easiest way to a low loss. The proof is what happens on the pages that follow in the same book, by the same author.
+
+(The perplexity on the training text is now higher than in the curve. This measurement is stricter: the text is read in one
+go, the state carried over 10,000 steps, where training never carried it beyond 280.)
 """
 
 # %%
-following = d2l.load_corpus_time_machine()[0][10_000:16_000]
-on_training, on_following = perplexity(net, corpus), perplexity(net, following)
+on_training, right = perplexity(net, corpus)
+on_following, right_on_following = perplexity(net, following)
+assert right > 0.8
+assert right_on_following < 0.6
 assert on_training < 2.5
 assert on_following > 4 * on_training
 assert on_following > 6
 
-# %% tags=["nbval-ignore-output"]
-plotting.bars({"the 10,000 it was trained on": on_training, "the next 6,000": on_following,
+# %%
+plotting.bars({"the 10,000\nit was trained on": on_training, "the next 6,000": on_following,
                "letter frequencies\n(no network)": by_frequency}, "", "perplexity")  # fmt: skip
 plt.show()
 
 # %% [markdown]
 r"""
-On unseen text the model is far worse than on its own, and it may do worse than the bare letter frequencies, since it
-is often sure and wrong. So 1.1 shows that the code learns: the gradients are right, and 35 steps of truncated
-backpropagation suffice to store a text. It does not show that the model has learned English. A language model is judged
-on text held out from training.
+On unseen text the model is far worse than on its own. In this run it does worse than the bare letter frequencies,
+since it is often sure and wrong. So 1.1 shows that the code learns (that its gradients are right is shown in section 3.5),
+and that 35 steps of truncated backpropagation suffice to store a text. It does not show that the model has learned
+English. A language model is judged on text held out from training.
 
 ## Summary
 
 - Text becomes tokens, tokens become indices, indices become one-hot vectors, time axis first.
 - The scratch LSTM is fourteen tensors and a loop whose body is the six equations; number by number it is right.
-- Perplexity is $e$ to the mean cross entropy: 28 for guessing, about 16 for letter frequencies, 1 for knowing.
+- Perplexity is $e$ to the mean cross entropy: 28 for guessing, about 17 for letter frequencies, 1 for knowing.
 - 500 epochs reach the notes' 1.3 and go below. That is training perplexity: mostly memory.
 
 ## Exercises
 
-1. *(easy)* What is the perplexity of a model that is right half of the time with probability 1, and otherwise gives
-   the right symbol probability $1/28$?
+1. *(easy)* A model gives the right symbol probability 1 at half of the places and $1/28$ at the others. What is its
+   perplexity?
 2. *(easy)* Replace the likeliest symbol in the prediction by a random draw from the probabilities. What changes?
-3. *(medium)* Train with `use_random_iter=True`. The state is then zero at the start of every minibatch. What happens
-   to the curve, and why?
+3. *(medium)* Train with `use_random_iter=True`, in both `load_data_time_machine` and `train_ch8`. The state is then zero
+   at the start of every minibatch. What happens to the curve, and why?
 4. *(medium)* The four products with `X` pick rows of `W_x`. Replace one-hot and product by indexing and measure
    the speed.
-5. *(medium)* Add 1 to `b_f` at the start. Compare the length of the plateau.
-6. *(hard)* Hold out the last 2,000 of the 10,000 tokens, and draw both perplexities against the epoch. When would you
+5. *(medium)* Add 1 to `b_f` at the start. Compare the length of the plateau, with section 3.6's `train`, which records
+   every epoch.
+6. *(hard)* Train on the first 8,000 tokens (`max_tokens=8000`), hold out the next 2,000, and draw both perplexities against the epoch. When would you
    stop?
 7. *(hard)* Find the smallest number of hidden units that still reaches a training perplexity of 1.3 in 500 epochs, and
    compare its parameters with the 10,000 characters.

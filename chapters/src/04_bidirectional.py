@@ -6,10 +6,9 @@ r"""
 handwritten digits row by row. Two models that restore letters hidden in a text.
 
 **What you will learn.** What a second direction adds, and where its results lie in PyTorch's tensors. Why
-`output[:, -1]` is the commonest mistake made with it. When two directions matter, when they do not, and when they must
-not be used.
+`output[:, -1]` is a silent mistake. When two directions matter, when they do not, and when they must not be used.
 
-**What you need.** Chapters 1 to 3. The training takes about three minutes on two processor cores.
+**What you need.** Chapters 1 to 3. The training takes two to three minutes on two processor cores.
 """
 
 # %%
@@ -23,17 +22,19 @@ from lstm import bench, diagrams, plotting
 from lstm.plotting import plt
 
 device = lstm.pick_device()
-torch.backends.cudnn.allow_tf32 = False  # a GPU's LSTM would round its products to 10 bits; ours does not
+# a GPU's nn.LSTM would round its factors to 10 bits; code by hand does not
+lstm.full_precision()
 
 # %% [markdown]
 r"""
 ## 4.1 The idea
 
 Which letter is missing in `th_ time`? The letters before it leave several answers; the ones after it help to decide.
-A plain LSTM at the gap knows only the past. A **bidirectional** LSTM ([Schuster and Paliwal,
-1997](https://doi.org/10.1109/78.650093)) is two LSTMs side by side. One reads from the first step to the last, the other
-from the last to the first. They share nothing, neither weights nor states. At every step their two hidden states
-are laid side by side:
+A plain LSTM at the gap knows only the past. A **bidirectional** network
+([Schuster and Paliwal, 1997](https://doi.org/10.1109/78.650093); with LSTMs,
+[Graves and Schmidhuber, 2005](https://doi.org/10.1016/j.neunet.2005.06.042)) has two recurrent layers side by side. One
+reads from the first step to the last, the other from the last to the first. They share only the input, neither weights
+nor states. At every step their two hidden states are laid side by side:
 
 $$
 \mathbf{H}_t = [\overrightarrow{\mathbf{H}}_t, \overleftarrow{\mathbf{H}}_t] \in \mathbb{R}^{n \times 2h}. \tag{4.1}
@@ -51,16 +52,18 @@ the left. The two *final* states therefore sit at opposite ends of the sequence.
 
 ## 4.2 Shapes, and where the final states lie
 
-Small numbers first: two sequences ($N=2$) of seven steps ($L=7$), three inputs ($D=3$), five units ($H=5$) in each
-direction.
+Small numbers first: four sequences ($N=4$; with two, the batch could not be told from the two directions) of seven steps
+($L=7$), three inputs ($D=3$), five units ($H=5$) in each direction.
 """
 
 # %%
 torch.manual_seed(0)
 layer = nn.LSTM(3, 5, bidirectional=True, batch_first=True).double()
-x = torch.randn(2, 7, 3).double()
+x = torch.randn(4, 7, 3).double()
 output, (h_n, c_n) = layer(x)
-print("output", tuple(output.shape), "  h_n", tuple(h_n.shape), "  c_n", tuple(c_n.shape))
+print(
+    "output", tuple(output.shape), "  h_n", tuple(h_n.shape), "  c_n", tuple(c_n.shape)
+)
 
 # %% [markdown]
 r"""
@@ -71,8 +74,8 @@ the reverse direction's. `h_n` and `c_n` hold the final states, forward first, t
 
 # %%
 H = 5
-assert output.shape == (2, 7, 2 * H)
-assert h_n.shape == c_n.shape == (2, 2, H)
+assert output.shape == (4, 7, 2 * H)
+assert h_n.shape == c_n.shape == (2, 4, H)
 assert torch.equal(output[:, -1, :H], h_n[0])  # forward: final at the last step
 assert torch.equal(output[:, 0, H:], h_n[1])  # reverse: final at the first step
 
@@ -80,20 +83,24 @@ assert torch.equal(output[:, 0, H:], h_n[1])  # reverse: final at the first step
 r"""
 ## 4.3 The trap: `output[:, -1]`
 
-Take the last step of the output as a summary of the sequence: with one direction that is right, and much code does so.
-With two directions it is half wrong, and nothing complains. At the last step the reverse direction has only *begun*: it
+Much code takes the last step of the output as the summary of a sequence. With one direction, and no padding, that is
+right. With two directions it is half wrong, and nothing complains. At the last step the reverse direction has only *begun*: it
 has seen one input out of seven. We change everything but the last input and look at what moves.
 """
 
 # %%
 changed = x.clone()
-changed[:, :-1] = torch.randn(2, 6, 3).double()
+changed[:, :-1] = torch.randn(4, 6, 3).double()
 output_changed, (h_changed, _) = layer(changed)
 
 moved = (output_changed[:, -1] - output[:, -1]).abs().amax(dim=0)
 assert (moved[:H] > 0).all()  # the forward half has seen the change
-assert (moved[H:] == 0).all()  # the reverse half has not: six of seven inputs never reach it
-assert (h_changed[1] != h_n[1]).all()  # the true final state of the reverse direction has seen it
+assert (
+    moved[H:] == 0
+).all()  # the reverse half has not: six of seven inputs never reach it
+assert (
+    h_changed[1] != h_n[1]
+).all()  # the true final state of the reverse direction has seen it
 
 # %% [markdown]
 r"""
@@ -141,29 +148,46 @@ beside step $t$, and join. `flip(0)` reverses the time axis.
 def both_ways(inputs, forward_weights, reverse_weights, h_0, c_0):
     """inputs: (L, N, D)   h_0, c_0: (2, N, H)   ->   output: (L, N, 2H), (h_n, c_n), each (2, N, H)"""
     ahead, end = scan(lstm.lstm_step, inputs, (h_0[0], c_0[0]), forward_weights)
-    back, start = scan(lstm.lstm_step, inputs.flip(0), (h_0[1], c_0[1]), reverse_weights)
+    back, start = scan(
+        lstm.lstm_step, inputs.flip(0), (h_0[1], c_0[1]), reverse_weights
+    )
     h_n, c_n = (torch.stack(pair) for pair in zip(end, start, strict=True))
     return torch.cat([ahead, back.flip(0)], dim=-1), (h_n, c_n)
 
 
 # %% [markdown]
 r"""
-The proof, as in chapter 3: the same weights, starting states that are not zero, 64-bit floats; outputs, final states,
-and the gradient of every parameter, of the input and of the states.
+The proof, as in chapter 3: the same weights (`all_weights` holds one list for each direction), starting states that are
+not zero, 64-bit floats; outputs, final states, and the gradient of every parameter, of the input and of the states.
 """
 
 # %%
 theirs = nn.LSTM(3, 5, bidirectional=True).double()
-leaves = [torch.randn(7, 2, 3), torch.randn(2, 2, 5), torch.randn(2, 2, 5)]
+leaves = [torch.randn(7, 4, 3), torch.randn(2, 4, 5), torch.randn(2, 4, 5)]
 x, h_0, c_0 = leaves = [t.double().requires_grad_() for t in leaves]
 results = []
-for run in (lambda: both_ways(x, *theirs.all_weights, h_0, c_0), lambda: theirs(x, (h_0, c_0))):
+for run in (
+    lambda: both_ways(x, *theirs.all_weights, h_0, c_0),
+    lambda: theirs(x, (h_0, c_0)),
+):
     output, (h_n, c_n) = run()
     torch.manual_seed(1)
     scalar = sum((torch.randn_like(t) * t).sum() for t in (output, h_n, c_n))
-    results.append([output, h_n, c_n, *torch.autograd.grad(scalar, [*theirs.parameters(), *leaves])])
+    results.append(
+        [
+            output,
+            h_n,
+            c_n,
+            *torch.autograd.grad(scalar, [*theirs.parameters(), *leaves]),
+        ]
+    )
 assert_close(*results)
-print(len(results[0]), "tensors agree: output, h_n, c_n and", len(results[0]) - 3, "gradients")
+print(
+    len(results[0]),
+    "tensors agree: output, h_n, c_n and",
+    len(results[0]) - 3,
+    "gradients",
+)
 
 # %% [markdown]
 r"""
@@ -178,12 +202,21 @@ for name, parameter in theirs.named_parameters():
 r"""
 `lstm.LSTM`, the package's layer, is this loop over directions and layers with PyTorch's names. From here on it is the
 "Hand" in the models' names.
+"""
+
+# %%
+ours = lstm.LSTM(3, 5, bidirectional=True).double()
+_ = ours.load_state_dict(theirs.state_dict())
+assert_close(ours(x, (h_0, c_0)), theirs(x, (h_0, c_0)))
+
+# %% [markdown]
+r"""
 
 ## 4.5 Four models on handwritten digits
 
-One of the study repositories that this book grew from trains four models: LSTM, BI-LSTM (both `nn.LSTM`), Hand-LSTM and
-Hand-BI-LSTM (both by hand), with 128 hidden units and weights from $\mathcal{U}(\pm 1/\sqrt{128})$. We give all four the
-same data, the same batches and the same number of steps.
+The study repository that this book grew from trains four models: LSTM, BI-LSTM (both `nn.LSTM`), Hand-LSTM and
+Hand-BI-LSTM (both by hand), with 128 hidden units and weights from $\mathcal{U}(-1/\sqrt{128}, 1/\sqrt{128})$. We give all
+four the same data, the same batches and the same number of steps.
 
 The data are handwritten digits, read as sequences: each row of pixels is one time step. With no network at hand,
 scikit-learn's small digits (8 rows of 8) stand in for MNIST (28 rows of 28).
@@ -191,16 +224,22 @@ scikit-learn's small digits (8 rows of 8) stand in for MNIST (28 rows of 28).
 
 # %% tags=["nbval-ignore-output"]
 images = lstm.data.load_images()
-print(images.name, tuple(images.train_x.shape), "to train,", tuple(images.test_x.shape), "to test")
+print(
+    images.name,
+    tuple(images.train_x.shape),
+    "to train,",
+    tuple(images.test_x.shape),
+    "to test",
+)
 
-# %% tags=["nbval-ignore-output"]
+# %%
 plotting.digit_rows(images.train_x[0], images.train_y[0].item())
 plt.show()
 
 # %% [markdown]
 r"""
 The models, from layers that swap in one line. `nn.LSTM` draws its weights from the very distribution that the repository
-writes out by hand, and so does the package's layer:
+writes out by hand, and so does the package's layer. With the same seed the twins start from the same numbers.
 """
 
 # %%
@@ -224,7 +263,8 @@ for name in kinds:
     weights = torch.cat([p.flatten() for p in digit_reader(name).layer.parameters()])
     bound = 128**-0.5
     assert weights.abs().max() <= bound
-    assert_close(weights.std().item(), bound / 3**0.5, rtol=0.02, atol=0)  # of a uniform distribution
+    # of a uniform distribution
+    assert_close(weights.std().item(), bound / 3**0.5, rtol=0.02, atol=0)
 
 # %% [markdown]
 r"""
@@ -245,58 +285,79 @@ for name in kinds:
     model = digit_reader(name)
     train = loader(images.train_x, images.train_y, shuffle=True)
     losses[name] = lstm.fit(model, train, lstm.TrainConfig(steps=1200), label=name)
-    accuracy[name] = lstm.evaluate(model, loader(images.test_x, images.test_y, shuffle=False)).accuracy
+    accuracy[name] = lstm.evaluate(
+        model, loader(images.test_x, images.test_y, shuffle=False)
+    ).accuracy
 
-# %% tags=["nbval-ignore-output"]
-smooth = {name: torch.tensor(values).view(-1, 20).mean(dim=1) for name, values in losses.items()}
-plotting.lines(smooth, "step", "training loss (mean of 20 steps)", x=range(20, 1201, 20), log=True)
+# %%
+smooth = {
+    name: torch.tensor(values).view(-1, 20).mean(dim=1)
+    for name, values in losses.items()
+}
+plotting.lines(
+    smooth, "step", "training loss (mean of 20 steps)", x=range(20, 1201, 20), log=True
+)
 plt.show()
 
 # %% [markdown]
 r"""
-Only two curves can be told apart, since each Hand curve lies on its twin's: same first weights, same batches, same
-function. The last digits part later, when rounding errors have grown.
+At first only two curves can be told apart: each Hand curve lies on its twin's, for the weights, the batches and the
+function are the same. After a few hundred steps the twins part, too. Rounding differs in the last digit, and training
+multiplies the difference.
 """
 
 # %%
 for name in ("LSTM", "BI-LSTM"):
+    twins = digit_reader(name).parameters(), digit_reader("Hand-" + name).parameters()
+    assert all(torch.equal(a, b) for a, b in zip(*twins, strict=True))
     ours, theirs = torch.tensor(losses["Hand-" + name]), torch.tensor(losses[name])
     assert_close(ours[:20], theirs[:20], rtol=1e-3, atol=1e-3)
-    assert abs(accuracy["Hand-" + name] - accuracy[name]) < 0.02
+    assert abs(accuracy["Hand-" + name] - accuracy[name]) < 0.05
 
 # %% [markdown]
 r"""
-The results on the test images. Speeds are from `make bench`, for a training step of MNIST's shape.
+The results on the test images. The speeds are from `make bench`: training steps of MNIST's shape.
 """
 
 # %% tags=["nbval-ignore-output"]
-count = {name: sum(p.numel() for p in digit_reader(name).parameters()) for name in kinds}
-report = bench.results()[0]
-speed = next(task["speeds"] for task in report["tasks"] if task["unit"] == "images/s")
+count = {
+    name: sum(p.numel() for p in digit_reader(name).parameters()) for name in kinds
+}
+report = bench.committed()
+speed = report["tasks"]["rows"]["speeds"]
 lstm.Table(
-    ("model", "test accuracy", "parameters", f"images/s, {report['machine']['device']}"),
-    [(name, f"{accuracy[name]:.2%}", f"{count[name]:,}", f"{speed[name]:,}") for name in kinds],
+    (
+        "model",
+        "test accuracy",
+        "parameters",
+        f"images/s, {report['machine']['device']}",
+    ),
+    [
+        (name, f"{accuracy[name]:.2%}", f"{count[name]:,}", f"{speed[name]:,}")
+        for name in kinds
+    ],
 )
 
 # %%
-assert min(accuracy.values()) > 0.93
-assert abs(accuracy["BI-LSTM"] - accuracy["LSTM"]) < 0.03  # the second direction changes little here
+assert min(accuracy.values()) > 0.9
+# the second direction changes little here
+assert abs(accuracy["BI-LSTM"] - accuracy["LSTM"]) < 0.05
 assert count["BI-LSTM"] > 1.9 * count["LSTM"]
-for report in bench.results():
-    speed = next(task["speeds"] for task in report["tasks"] if task["unit"] == "images/s")
-    assert speed["BI-LSTM"] < 0.7 * speed["LSTM"]
+assert speed["BI-LSTM"] < 0.7 * speed["LSTM"]
+assert speed["Hand-LSTM"] < 0.7 * speed["LSTM"]
 
 # %% [markdown]
 r"""
-Two directions cost twice the parameters and about twice the time, and bring little. No wonder: to name a digit, one
-direction that has seen all rows has seen everything. It is often said that a bidirectional network "predicts better
+On this processor two directions take about twice as long as one, and the loop by hand twice as long as `nn.LSTM`. They
+have twice the parameters, and bring little. No wonder: to name a digit, one direction that has seen all rows has seen
+everything, and 28 rows are few enough to remember. It is often said that a bidirectional network "predicts better
 because it uses the future". That holds where there is a future to use: where an answer is wanted *at a step*, before the
 sequence is over.
 
 ## 4.6 Where the second direction matters: restoring hidden letters
 
-We hide 15 % of the letters of a text at random, replace them by the unknown symbol `<unk>`, and ask the network at each
-hidden place for the letter. (Training language models this way was made famous by [BERT](https://arxiv.org/abs/1810.04805).)
+We hide 15 % of the symbols of a text at random (spaces count, too), replace them by the unknown symbol `<unk>`, index 0,
+and ask the network at each hidden place for the symbol. (Training language models this way was made famous by [BERT](https://arxiv.org/abs/1810.04805).)
 The last tenth of the text is held out for the test.
 """
 
@@ -313,7 +374,8 @@ print("".join(vocab.symbols[n] if n >= 0 else "." for n in targets))
 length = 64
 cut = int(0.9 * len(symbols))
 train_part, test_part = (
-    part[: len(part) // length * length].view(-1, length) for part in (symbols[:cut], symbols[cut:])
+    part[: len(part) // length * length].view(-1, length)
+    for part in (symbols[:cut], symbols[cut:])
 )
 assert len(vocab) == 28
 assert len(train_part) > 8 * len(test_part)
@@ -327,7 +389,9 @@ class HiddenLetters:
         self.generator = torch.Generator().manual_seed(seed)
 
     def __iter__(self):
-        generator = self.generator if self.fresh else torch.Generator().manual_seed(self.seed)
+        generator = (
+            self.generator if self.fresh else torch.Generator().manual_seed(self.seed)
+        )
         for rows in torch.randperm(len(self.sequences), generator=generator).split(32):
             yield lstm.data.mask(self.sequences[rows], 0.15, generator)
 
@@ -342,58 +406,91 @@ arithmetic of `lstm.shapes` says that the single direction even has slightly mor
 # %%
 def tagger(hidden_size, bidirectional):
     torch.manual_seed(0)
-    layer = nn.LSTM(len(vocab), hidden_size, batch_first=True, bidirectional=bidirectional)
+    layer = nn.LSTM(
+        len(vocab), hidden_size, batch_first=True, bidirectional=bidirectional
+    )
     return lstm.SequenceTagger(layer, len(vocab)).to(device)
 
 
 taggers = {"one direction": tagger(188, False), "two directions": tagger(128, True)}
 sizes = [sum(p.numel() for p in model.parameters()) for model in taggers.values()]
-assert sizes == [lstm.shapes.count(28, 188) + 189 * 28, lstm.shapes.count(28, 128, bidirectional=True) + 257 * 28]
+assert sizes == [
+    lstm.shapes.count(28, 188) + 189 * 28,
+    lstm.shapes.count(28, 128, bidirectional=True) + 257 * 28,
+]
 assert 0 < sizes[0] - sizes[1] < 0.005 * sizes[0]
 print(dict(zip(taggers, sizes, strict=True)))
 
 # %% tags=["nbval-ignore-output"]
 restored = {}
+test = HiddenLetters(test_part.repeat(10, 1), 2, fresh=False)  # hidden anew ten times
 for name, model in taggers.items():
-    lstm.fit(model, HiddenLetters(train_part, 1, fresh=True), lstm.TrainConfig(steps=800, lr=4e-3), label=name)
-    restored[name] = lstm.evaluate(model, HiddenLetters(test_part, 2, fresh=False))
-    print(f"{name:15} accuracy {restored[name].accuracy:.3f}   perplexity {restored[name].perplexity:.2f}")
+    lstm.fit(
+        model,
+        HiddenLetters(train_part, 1, fresh=True),
+        lstm.TrainConfig(steps=800, lr=4e-3),
+        label=name,
+    )
+    restored[name] = lstm.evaluate(model, test)
+    print(
+        f"{name:15} accuracy {restored[name].accuracy:.3f}   perplexity {restored[name].perplexity:.2f}"
+    )
 
-# %% tags=["nbval-ignore-output"]
-most_frequent = (test_part == 1).float().mean().item()  # index 1 is the commonest symbol
+# %%
+# index 1 is the commonest symbol
+most_frequent = (test_part == 1).float().mean().item()
 plotting.bars({"always the\ncommonest symbol": most_frequent} | {k: v.accuracy for k, v in restored.items()},
               "", "hidden letters restored, share", ylim=(0, 1))  # fmt: skip
 plt.show()
 
 # %%
 one, two = restored.values()
-assert one.count == two.count  # the very same letters were hidden from both
+first, second = (next(iter(test)) for _ in range(2))
+assert torch.equal(first[0], second[0])  # the same letters were hidden from both
 assert two.accuracy > one.accuracy + 0.05
 assert two.perplexity < 0.85 * one.perplexity
 assert one.accuracy > most_frequent
 
 # %% [markdown]
 r"""
-With equal parameters, the two directions restore clearly more. Look at a few lines of the held-out text, as restored
-by both: an underscore is a hidden letter that was not found.
+With equal parameters, the two directions restore clearly more. Look at a few lines of the held-out text: as given to
+both, with an underscore for each hidden symbol, and as restored by each, with an underscore for what was not found.
 """
 
 # %% tags=["nbval-ignore-output"]
 hidden, targets = lstm.data.mask(test_part[:3], 0.15, torch.Generator().manual_seed(3))
-print("original        ", *(vocab.decode(row.tolist()) for row in test_part[:3]), sep="\n   ")
+
+
+def lines_of(rows):
+    """Rows of indices as indented lines of text, '_' for what is not known."""
+    return "\n".join(
+        "   " + "".join("_" if n == 0 else vocab.symbols[n] for n in row)
+        for row in rows.tolist()
+    )
+
+
+print("original", lines_of(test_part[:3]), "as given", lines_of(hidden), sep="\n")
 for name, model in taggers.items():
+    model.eval()
     with torch.no_grad():
         found = model(hidden.to(device)).argmax(dim=-1).cpu()
     shown = torch.where(hidden == 0, torch.where(found == targets, found, 0), hidden)
-    print(name, *("".join("_" if n == 0 else vocab.symbols[n] for n in row) for row in shown.tolist()), sep="\n   ")
+    print(
+        name,
+        *(
+            "".join("_" if n == 0 else vocab.symbols[n] for n in row)
+            for row in shown.tolist()
+        ),
+        sep="\n   ",
+    )
 
 # %% [markdown]
 r"""
 ## 4.7 When a bidirectional model must not be used
 
 When the future is the question. Suppose that someone trains a bidirectional *language model*: at each step, predict the
-next letter. The loss falls to almost nothing, on held-out text, too. Triumph? The reverse direction has simply read
-the answer, which lies one step behind it.
+next letter. The loss falls to almost nothing, on held-out text, too. Triumph? The reverse direction comes to each step
+straight from the next letter: it has just read the answer.
 """
 
 
@@ -405,70 +502,88 @@ class NextLetter:
         self.inputs, self.targets = lstm.data.windows(part.flatten(), length)
 
     def __iter__(self):
-        for rows in torch.randperm(len(self.inputs), generator=torch.Generator().manual_seed(0)).split(32):
+        for rows in torch.randperm(
+            len(self.inputs), generator=torch.Generator().manual_seed(0)
+        ).split(32):
             yield self.inputs[rows], self.targets[rows]
 
 
 cheat = tagger(64, bidirectional=True)
 honest = tagger(64, bidirectional=False)
 for name, model in {"two directions": cheat, "one direction": honest}.items():
-    lstm.fit(model, NextLetter(train_part), lstm.TrainConfig(steps=600, lr=1e-2), label=name)
-    print(name, "held-out perplexity", round(lstm.evaluate(model, NextLetter(test_part)).perplexity, 2))
+    lstm.fit(
+        model, NextLetter(train_part), lstm.TrainConfig(steps=600, lr=1e-2), label=name
+    )
+    print(
+        name,
+        "held-out perplexity",
+        round(lstm.evaluate(model, NextLetter(test_part)).perplexity, 2),
+    )
 
 # %% [markdown]
 r"""
 The test of truth is the last position of a passage. There the answer is not in the input, as in real use. We compare the
-share of right letters inside the passages and at their ends.
+share of right letters inside the passages and at their ends, over held-out passages that begin every eight letters.
 """
 
 # %%
-inputs, targets = NextLetter(test_part).inputs, NextLetter(test_part).targets
+passages = symbols[cut:].unfold(0, length + 1, 8)
+inputs, targets = passages[:, :-1], passages[:, 1:]
+cheat.eval()
+honest.eval()
 with torch.no_grad():
     right = {
-        name: (model(inputs.to(device)).argmax(dim=-1).cpu() == targets).float().mean(dim=0)
+        name: (model(inputs.to(device)).argmax(dim=-1).cpu() == targets)
+        .float()
+        .mean(dim=0)
         for name, model in {"two directions": cheat, "one direction": honest}.items()
     }
 inside, at_end = right["two directions"][8:-1].mean(), right["two directions"][-1]
 assert inside > 0.95  # too good to be true
 assert at_end < 0.6  # and not true
+# where it counts, the honest model is better
+assert at_end < right["one direction"][-1]
 assert right["one direction"][8:-1].mean() < 0.7
 
-# %% tags=["nbval-ignore-output"]
-plotting.lines(right, "position in the passage", "next letter right, share", ylim=(0, 1.05))
+# %%
+plotting.lines(
+    right, "position in the passage", "next letter right, share", ylim=(0, 1.05)
+)
 plt.show()
 
 # %% [markdown]
 r"""
-The same holds for every forecast (prices, loads, weather), for generating text, and for anything that must answer while
-the input is still arriving, such as live captions: the reverse direction cannot start before the end is there. Use two
-directions when the whole sequence is at hand *and* the answer is not part of it: tagging, restoring, classifying,
+The same holds wherever the answer at a step lies later in the input: forecasts made at every step of a series, the
+generation of text, and anything that must answer while the input is still arriving, such as live captions. (A finished
+window of the past may be read in both directions, if what is forecast lies beyond it.) Use two directions when the whole sequence is at hand *and* the answer is not part of it: tagging, restoring, classifying,
 transcribing a recording.
 
 ## 4.8 What this chapter does not show
 
 - One seed for each model, and modest budgets: differences of a few tenths of a percent on the digits mean nothing.
 - Equal parameters are one kind of fairness; equal time would be another.
-- The text is small. On it, both restorers still improve with training; the order of the two is the point, not the values.
+- The text is small, and neither restorer was tuned: the order of the two is the point, not the values.
 
 ## Summary
 
 - A bidirectional LSTM is two LSTMs, one on the reversed input, joined feature by feature. By hand and by `nn.LSTM` they
   are equal, gradients included.
 - The final states are `h_n[-2]` and `h_n[-1]`. `output[:, -1]` is the trap: its second half has seen one input.
-- On whole-sequence classification the second direction brings little; for an answer at a step it brings much, at
-  equal size.
+- To name a digit, the second direction brought little: the final state has seen every row. To restore a letter, at
+  equal size, it brought much.
 - Never use it where the future is the answer.
 
 ## Exercises
 
-1. *(easy)* How many parameters does `nn.LSTM(28, 128, bidirectional=True)` have? Use `lstm.shapes.count`, then your head.
-2. *(easy)* Write `output[:, 0]` as two halves: which of them has seen how many inputs?
+1. *(easy)* How many parameters does `nn.LSTM(28, 128, bidirectional=True)` have? Work it out on paper, then check with
+   `lstm.shapes.count`.
+2. *(easy)* `output[:, 0]` has two halves: how many inputs has each of them seen?
 3. *(medium)* Train the LSTM of section 4.5 on the digits' columns instead of rows. Which is easier, and why might it be?
 4. *(medium)* Make the mistake of section 4.3 on purpose: classify digits by `output[:, -1]` of a BI-LSTM. How much does
    it cost, and why so little?
 5. *(medium)* Hide whole words instead of letters. How do the two restorers of section 4.6 compare now?
-6. *(hard)* A reverse LSTM with a delay: let one direction answer $k$ steps late (shift the targets by $k$). How large must
-   $k$ be to come near to the bidirectional model?
+6. *(hard)* A delay in place of a second direction: let the forward LSTM of section 4.6 answer $k$ steps late (shift the
+   targets by $k$; fill with -100). How large must $k$ be to come near the bidirectional model?
 7. *(hard)* In a two-layer bidirectional LSTM, what has the second layer's *forward* direction seen at step 1? Show it by
    gradients.
 

@@ -5,9 +5,9 @@ r"""
 **What you will build.** A calculator that gives the shape of every tensor of `torch.nn.LSTM` by arithmetic, and agrees
 with PyTorch over all combinations of its arguments.
 
-**What you will learn.** What each constructor argument does. What the axes mean, and which label is most often wrong.
+**What you will learn.** What each constructor argument does. What the axes mean, and which label is easily wrong.
 How sequences of different lengths share a batch, and where their last valid output lies. What dropout and projection
-do, exactly. And, in an appendix, the tensor operations that hand-written models use.
+do, exactly. And, in the last section, the tensor operations that hand-written models use.
 
 **What you need.** Chapters 1 to 4. Nothing is trained here; the chapter runs in seconds. Keep it at hand to look
 things up.
@@ -15,10 +15,12 @@ things up.
 
 # %%
 import warnings
+from inspect import signature
 from itertools import product
 
 import torch
 from torch import nn
+from torch.nn.functional import dropout
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence, pad_sequence
 from torch.testing import assert_close
 
@@ -52,7 +54,7 @@ directions, not the input size.
 | `num_layers` | 1 | layers above one another; each reads the hidden states of the one below |
 | `bias` | True | whether `bias_ih` and `bias_hh` exist |
 | `batch_first` | False | input and output as $(N, L, \cdot)$ instead of $(L, N, \cdot)$; the states do not change |
-| `dropout` | 0.0 | share of the features set to zero between layers, in training |
+| `dropout` | 0.0 | probability with which each feature is set to zero between layers, in training |
 | `bidirectional` | False | a second LSTM in each layer, from the end to the start |
 | `proj_size` | 0 | $P$: the hidden state is projected to fewer features; 0 for no projection |
 | `device`, `dtype` | None | where the parameters live, and in which number format |
@@ -60,8 +62,19 @@ directions, not the input size.
 
 # %%
 plain = nn.LSTM(10, 20)
-defaults = {"num_layers": 1, "bias": True, "batch_first": False, "dropout": 0.0, "bidirectional": False, "proj_size": 0}
+defaults = {
+    "num_layers": 1,
+    "bias": True,
+    "batch_first": False,
+    "dropout": 0.0,
+    "bidirectional": False,
+    "proj_size": 0,
+}
 assert {name: getattr(plain, name) for name in defaults} == defaults
+_, *arguments = signature(nn.RNNBase).parameters.values()  # the first: LSTM or GRU
+names = ["input_size", "hidden_size", *defaults, "device", "dtype"]
+assert [a.name for a in arguments] == names
+assert {a.name: a.default for a in arguments if a.name in defaults} == defaults
 on_request = nn.LSTM(10, 20, device="cpu", dtype=torch.float64)
 assert {p.dtype for p in on_request.parameters()} == {torch.float64}
 
@@ -70,7 +83,7 @@ r"""
 ## 5.3 One table
 
 For any arguments, `lstm.shapes.table` lists every tensor: its axes in letters, its shape, its number of elements. Here a
-layer with two directions and two levels, on 8 sequences of 5 steps:
+layer with two layers and two directions, on 8 sequences of 5 steps:
 """
 
 # %%
@@ -78,7 +91,7 @@ lstm.shapes.table(10, 20, num_layers=2, bidirectional=True, length=5, batch=8)
 
 # %% [markdown]
 r"""
-Read the second layer's `weight_ih_l1`: its input is both directions of the layer below, hence $2H$ columns. `4H` rows
+PyTorch counts layers from 0, so `_l1` is the second. Read its `weight_ih_l1`: its input is both directions of the layer below, hence $2H$ columns. `4H` rows
 are the four gates of chapter 3. $K = 2 \cdot 2$ states are stacked.
 
 How does it know? By arithmetic only; there is no tensor in this function:
@@ -101,9 +114,15 @@ def parameters(input_size, hidden_size, num_layers=1, bias=True, batch_first=Fal
         columns = ("D", input_size) if layer == 0 else _both(recurrent, bidirectional)
         for suffix in ("", "_reverse") if bidirectional else ("",):
             end = f"_l{layer}{suffix}"
-            shapes += [_shape("weight_ih" + end, gates, columns), _shape("weight_hh" + end, gates, recurrent)]
+            shapes += [
+                _shape("weight_ih" + end, gates, columns),
+                _shape("weight_hh" + end, gates, recurrent),
+            ]
             if bias:
-                shapes += [_shape("bias_ih" + end, gates), _shape("bias_hh" + end, gates)]
+                shapes += [
+                    _shape("bias_ih" + end, gates),
+                    _shape("bias_hh" + end, gates),
+                ]
             if proj_size:
                 shapes.append(_shape("weight_hr" + end, recurrent, ("H", hidden_size)))
     return shapes
@@ -117,7 +136,9 @@ library; we switch that message off.)
 """
 
 # %%
-warnings.filterwarnings("ignore", message="LSTM with projections is not supported with oneDNN")
+warnings.filterwarnings(
+    "ignore", message="LSTM with projections is not supported with oneDNN"
+)
 options = {
     "num_layers": (1, 2, 3),
     "bias": (True, False),
@@ -130,17 +151,32 @@ options = {
 
 def agrees(batch, **arguments):
     layer = nn.LSTM(10, 20, **arguments)
-    predicted = {s.name: s.sizes for s in lstm.shapes.tensors(10, 20, **arguments, length=5, batch=batch)}
+    predicted = {
+        s.name: s.sizes
+        for s in lstm.shapes.tensors(10, 20, **arguments, length=5, batch=batch)
+    }
     output, (h_n, c_n) = layer(torch.zeros(predicted["input"]))
-    assert {"output": output.shape, "h_n": h_n.shape, "c_n": c_n.shape}.items() <= predicted.items()
-    layer(torch.zeros(predicted["input"]), (torch.zeros(predicted["h_0"]), torch.zeros(predicted["c_0"])))
+    assert {
+        "output": output.shape,
+        "h_n": h_n.shape,
+        "c_n": c_n.shape,
+    }.items() <= predicted.items()
+    layer(
+        torch.zeros(predicted["input"]),
+        (torch.zeros(predicted["h_0"]), torch.zeros(predicted["c_0"])),
+    )
     expected = [(s.name, s.sizes) for s in parameters(10, 20, **arguments)]
     assert expected == [(name, tuple(p.shape)) for name, p in layer.named_parameters()]
-    assert lstm.shapes.count(10, 20, **arguments) == sum(p.numel() for p in layer.parameters())
+    assert lstm.shapes.count(10, 20, **arguments) == sum(
+        p.numel() for p in layer.parameters()
+    )
 
 
-combinations = [dict(zip(options, values, strict=True)) for values in product(*options.values())]
-combinations = [c for c in combinations if not (c["dropout"] and c["num_layers"] == 1)]  # section 5.7 says why
+combinations = [
+    dict(zip(options, values, strict=True)) for values in product(*options.values())
+]
+# section 5.7 says why
+combinations = [c for c in combinations if not (c["dropout"] and c["num_layers"] == 1)]
 for batch in (8, None):
     for arguments in combinations:
         agrees(batch, **arguments)
@@ -156,7 +192,9 @@ The first of the notes' examples: input `(5, 8, 10)` into `nn.LSTM(10, 20, 1)`.
 # %%
 output, (h_n, c_n) = nn.LSTM(10, 20, 1)(torch.randn(5, 8, 10))
 assert output.shape == (5, 8, 20)
-print("output", tuple(output.shape), "  h_n", tuple(h_n.shape), "  c_n", tuple(c_n.shape))
+print(
+    "output", tuple(output.shape), "  h_n", tuple(h_n.shape), "  c_n", tuple(c_n.shape)
+)
 
 # %% [markdown]
 r"""
@@ -168,14 +206,16 @@ x = torch.randn(5, 10, 20)
 for kind, hidden in ((nn.LSTM, 40), (nn.GRU, 25)):
     for bidirectional in (True, False):
         output, _ = kind(20, hidden, num_layers=4, bidirectional=bidirectional)(x)
-        print(f"{kind.__name__:4}  bidirectional={bidirectional!s:5}  output {tuple(output.shape)}")
+        print(
+            f"{kind.__name__:4}  bidirectional={bidirectional!s:5}  output {tuple(output.shape)}"
+        )
         assert output.shape == (5, 10, hidden * (2 if bidirectional else 1))
 
 # %% [markdown]
 r"""
 The shapes are right. But the notes label the axes of that input *batch, length, features*, while `batch_first` is False.
-It is the commonest slip of all, and an easy one to make, since no error follows. The truth is *length, batch, features*:
-5 steps of 10 sequences. Two experiments tell the axes apart. Sequences of a batch do not touch one another; steps do,
+It is an easy slip to make, since no error follows. The truth is *length, batch, features*: 10 sequences of 5 steps
+each. Two experiments tell the axes apart. Sequences of a batch do not touch one another; steps do,
 forward in time.
 """
 
@@ -185,12 +225,14 @@ before, _ = layer(x)
 other = x.clone()
 other[:, 3] += 1  # one entry of the second axis
 touched = (layer(other)[0] - before).abs().amax(dim=(0, 2)) > 0
-assert touched.tolist() == [n == 3 for n in range(10)]  # the second axis is the batch: the others are not touched
+# the second axis is the batch: the others are not touched
+assert touched.tolist() == [n == 3 for n in range(10)]
 
 later = x.clone()
 later[2] += 1  # one entry of the first axis
 touched = (layer(later)[0] - before).abs().amax(dim=(1, 2)) > 0
-assert touched.tolist() == [False, False, True, True, True]  # the first axis is time: from step 2 on, all are
+# the first axis is time: from step 2 on, all are
+assert touched.tolist() == [False, False, True, True, True]
 
 # %% [markdown]
 r"""
@@ -260,13 +302,27 @@ assert not torch.allclose(output[1], output_meant[0, 1])
 
 # %% [markdown]
 r"""
+And a third: to change the order of two axes, `transpose` them. `reshape` to the same shape mixes the sequences.
+"""
+
+# %%
+batch = torch.randn(8, 5, 10)  # (N, L, D)
+right, wrong = batch.transpose(0, 1), batch.reshape(5, 8, 10)
+assert right.shape == wrong.shape
+assert torch.equal(right[:, 3], batch[3])
+assert not torch.equal(wrong[:, 3], batch[3])
+
+# %% [markdown]
+r"""
 What does not fit at all is refused, with a message that names what was expected:
 """
 
 # %%
 for wrong in (
     lambda: time_first(torch.randn(5, 8, 11)),
-    lambda: time_first(torch.randn(5, 8, 10), (torch.zeros(1, 5, 20), torch.zeros(1, 5, 20))),
+    lambda: time_first(
+        torch.randn(5, 8, 10), (torch.zeros(1, 5, 20), torch.zeros(1, 5, 20))
+    ),
 ):
     try:
         wrong()
@@ -300,7 +356,11 @@ one by one.
 below = x
 for k in range(3):
     single = nn.LSTM(below.shape[-1], 20, bidirectional=True)
-    own = {name.replace(f"_l{k}", "_l0"): p for name, p in layer.state_dict().items() if f"_l{k}" in name}
+    own = {
+        name.replace(f"_l{k}", "_l0"): p
+        for name, p in layer.state_dict().items()
+        if f"_l{k}" in name
+    }
     single.load_state_dict(own)
     below, (h_k, _) = single(below)
     assert_close(h_k, by_layer[k])
@@ -327,9 +387,32 @@ not on the output of the last layer, not from step to step.
 # %%
 torch.manual_seed(0)
 dropping = nn.LSTM(10, 20, num_layers=2, dropout=0.5)
-assert not torch.equal(dropping(x)[0], dropping(x)[0])  # training: each call draws a new mask
+# training: each call draws a new mask
+assert not torch.equal(dropping(x)[0], dropping(x)[0])
 dropping.eval()
 assert torch.equal(dropping(x)[0], dropping(x)[0])  # evaluation: no mask
+
+# %% [markdown]
+r"""
+To show the mask itself, we take the two layers apart and put a dropout between them. With the same seed the result is
+the same: it is the only mask there is, and it is drawn anew for every step.
+"""
+
+# %%
+first, second = nn.LSTM(10, 20), nn.LSTM(20, 20)
+for k, single in enumerate((first, second)):
+    weights = dropping.state_dict().items()
+    own = {n.replace(f"_l{k}", "_l0"): p for n, p in weights if f"_l{k}" in n}
+    single.load_state_dict(own)
+dropping.train()
+torch.manual_seed(1)
+want, _ = dropping(x)
+torch.manual_seed(1)
+handed_on = dropout(first(x)[0], 0.5)
+assert_close(second(handed_on)[0], want)
+kept = handed_on != 0
+assert_close(handed_on[kept], 2 * first(x)[0][kept])  # 1 / (1 - 0.5)
+assert not torch.equal(kept[0], kept[1])  # another mask at the next step
 
 # %% [markdown]
 r"""
@@ -354,15 +437,16 @@ With one layer there is no "between", so dropout does nothing, and PyTorch says 
 with warnings.catch_warnings(record=True) as caught:
     warnings.simplefilter("always")
     one_layer = nn.LSTM(10, 20, dropout=0.5)
-print(str(caught[0].message)[:100])
-assert torch.equal(one_layer(x)[0], one_layer(x)[0])  # in training mode, and yet no mask
+print(caught[0].message)
+# in training mode, and yet no mask
+assert torch.equal(one_layer(x)[0], one_layer(x)[0])
 
 # %% [markdown]
 r"""
 ## 5.8 Projection
 
-With many units, most parameters sit in $\mathbf{W}_{hh}$, $4H \times H$. [Sak et al. (2014)](https://arxiv.org/abs/1402.1128)
-project the hidden state to $P < H$ features before it goes anywhere:
+With many units and a narrower input, most parameters sit in $\mathbf{W}_{hh}$, $4H \times H$. [Sak et al. (2014)](https://arxiv.org/abs/1402.1128)
+project the hidden state to $P < H$ features before it goes anywhere; in PyTorch's notation, with columns:
 
 $$
 \mathbf{h}_t = \mathbf{W}_{hr} \, (\mathbf{o}_t \odot \tanh \mathbf{c}_t), \qquad \mathbf{W}_{hr} \in \mathbb{R}^{P \times H}. \tag{5.1}
@@ -391,9 +475,18 @@ assert_close((h, c), (h_n[0], c_n[0]))
 print("output", tuple(want.shape), "  h_n", tuple(h_n.shape), "  c_n", tuple(c_n.shape))
 
 # %%
+with torch.no_grad():
+    projected.weight_hr_l0 *= 50
+assert projected(x64)[0].abs().max() > 1  # not confined any more
+
+# %%
 full, small = lstm.shapes.count(256, 1024), lstm.shapes.count(256, 1024, proj_size=256)
+assert 0.75 * full < 4 * 1024 * 1024  # W_hh
 assert small < 0.5 * full
 print(f"1,024 units: {full:,} parameters, projected to 256: {small:,}")
+
+# %%
+lstm.shapes.table(10, 20, proj_size=3, length=5, batch=8)
 
 # %% [markdown]
 r"""
@@ -427,7 +520,7 @@ alone = [layer(s) for s in sequences]  # each by itself, without a batch axis
 h_alone = torch.stack([h for _, (h, _) in alone], dim=1)
 _, (h_padded, _) = layer(padded)
 wrong = (h_padded - h_alone).abs().amax(dim=(0, 2))
-assert wrong[0] < 1e-6  # the longest has no padding
+assert_close(h_padded[:, 0], h_alone[:, 0])  # the longest has no padding
 assert (wrong[1:] > 1e-3).all()
 
 # %% [markdown]
@@ -465,8 +558,22 @@ assert (output[-1, 1:] == 0).all()
 
 # %% [markdown]
 r"""
+In the forward direction alone, padding behind the end does no harm to the valid steps: take `lengths - 1`, and no
+packing is needed. Two details trip people up. Packing has a `batch_first` of its own, about the tensor that *it* is given;
+the layer's does not matter for a packed input. And `lengths` stays on the CPU, even when the data are on a GPU.
+"""
+
+# %%
+unpacked, _ = layer(padded)
+assert_close(unpacked[lengths - 1, torch.arange(3), :20], h_alone[0])
+packed_b = pack_padded_sequence(padded.transpose(0, 1), lengths, batch_first=True)
+assert_close(layer(packed_b)[1], (h_n, c_n))
+
+# %% [markdown]
+r"""
 Packing wants the longest sequence first. If yours are in another order, either sort them or say
-`enforce_sorted=False`: they are then sorted inside, and *put back* at the end, states included. Without it, an error:
+`enforce_sorted=False`: they are then sorted inside, and *put back* at the end; states that you give are sorted along. Say
+nothing, and packing refuses:
 """
 
 # %%
@@ -477,8 +584,13 @@ try:
 except RuntimeError as error:
     print(str(error)[:78])
 
-_, (h_mixed, _) = layer(pack_padded_sequence(pad_sequence(mixed), mixed_lengths, enforce_sorted=False))
-assert_close(h_mixed, h_alone[:, [2, 0, 1]])  # in our order, not in the sorted one
+# %%
+h_0, c_0 = torch.randn(2, 3, 20), torch.randn(2, 3, 20)
+packed = pack_padded_sequence(pad_sequence(mixed), mixed_lengths, enforce_sorted=False)
+_, (h, c) = layer(packed, (h_0, c_0))
+for n, sequence in enumerate(mixed):  # our order, not the sorted one
+    _, state = layer(sequence, (h_0[:, n], c_0[:, n]))
+    assert_close((h[:, n], c[:, n]), state)
 
 # %% [markdown]
 r"""
@@ -486,8 +598,9 @@ r"""
 
 The study notes explain these one by one, since their hand-written LSTMs use them. Here is each, with what it is for.
 
-**`nn.Parameter`** is a tensor that a module registers: it appears in `parameters()`, moves with `.to(device)`, is saved in
-the `state_dict`, and gathers gradients. A plain tensor as an attribute does none of that.
+**`nn.Parameter`** is a tensor that a module registers: it appears in `parameters()`, moves with `.to(...)`, is saved in
+the `state_dict`, and gathers gradients. A plain tensor as an attribute is overlooked by all of these.
+(`register_buffer` is for tensors to keep but not to train.)
 """
 
 
@@ -500,13 +613,17 @@ class Holder(nn.Module):
 
 
 assert [name for name, _ in Holder().named_parameters()] == ["kept"]
-assert Holder().kept.requires_grad
+holder = Holder().double()
+assert holder.kept.requires_grad
+assert list(holder.state_dict()) == ["kept"]
+assert (holder.kept.dtype, holder.forgotten.dtype) == (torch.float64, torch.float32)
 
 # %% [markdown]
 r"""
 **`torch.Tensor(2, 1)`** and `torch.empty` reserve memory and leave in it whatever was there. One of the notes says that
 they are filled with zeros, and prints other numbers beside it: an honest contradiction. We cannot assert what garbage
-looks like, but PyTorch has a debugging mode that fills uninitialised memory with NaN, and both get it.
+looks like. But when deterministic algorithms are asked for, PyTorch fills uninitialised floating-point memory with NaN,
+and both get it.
 """
 
 # %%
@@ -543,30 +660,34 @@ joined = torch.cat([h.unsqueeze(0) for h in steps], dim=0)
 assert joined.shape == (4, 2, 3)  # (L, N, H)
 assert torch.equal(joined, torch.stack(steps))
 assert joined.transpose(0, 1).shape == (2, 4, 3)  # (N, L, H): batch first
-assert torch.cat(steps, dim=-1).shape == (2, 12)  # along the features, as two directions are joined
+# along the features, as two directions are joined
+assert torch.cat(steps, dim=-1).shape == (2, 12)
 joined[:, 0, 0]
 
 # %% [markdown]
 r"""
 **`model.train()`** and **`model.eval()`** switch the layers that behave differently in the two modes, above all dropout
-and batch normalisation. They do not switch gradients; `torch.no_grad()` does that.
+and batch normalisation. They do not switch gradients; `torch.no_grad()` does that. (One exception: on a GPU, cuDNN's
+LSTM refuses the backward pass in evaluation mode.)
 """
 
 # %%
 model = nn.Sequential(nn.Dropout(0.5), nn.BatchNorm1d(3))
-ones = torch.arange(12.0).reshape(4, 3)
+numbers = torch.arange(12.0).reshape(4, 3)
+torch.manual_seed(0)
 model.train()
-assert not torch.equal(model(ones), model(ones))
-assert model[1].num_batches_tracked == 2  # training: the running mean and variance are updated
+assert not torch.equal(model(numbers), model(numbers))
+# training: the running mean and variance are updated
+assert model[1].num_batches_tracked == 2
 model.eval()
-assert torch.equal(model(ones), model(ones))
+assert torch.equal(model(numbers), model(numbers))
 assert model[1].num_batches_tracked == 2  # evaluation: they are used
-assert model(ones).requires_grad  # gradients are another matter
+assert model(numbers).requires_grad  # gradients are another matter
 
 # %% [markdown]
 r"""
 **`Variable`** was, before PyTorch 0.4 (2018), the wrapper that made a tensor remember its gradients. One of the notes
-still says that tensors cannot be backpropagated through. They can; the wrapper now hands back a tensor.
+still says that tensors cannot be backpropagated through. They can. The name still exists, and gives back a plain tensor.
 """
 
 # %%
@@ -582,7 +703,7 @@ r"""
 - Which shape is *fast*. `batch_first` costs a transpose at most; packing saves work on long padding and costs some
   bookkeeping. Measure in your case.
 - Shapes of `nn.GRU` in full: as above without `c_0`, `c_n` and projection, with $3H$ in place of $4H$.
-- That a program whose shapes fit is right: two of the traps above passed without an error.
+- That a program whose shapes fit is right: several of the traps above passed without an error.
 
 ## Summary
 
@@ -600,18 +721,19 @@ r"""
 3. *(medium)* Write `summary(h_n, layers, bidirectional)`, which gives the last layer's final states side by side for any
    layer.
 4. *(medium)* Average the outputs over the *valid* steps of each sequence in a padded batch, without a loop.
-5. *(medium)* With `dropout=0.5`, estimate by many draws that the mean of what layer 2 receives equals what it receives in
-   evaluation mode.
+5. *(medium)* Take a two-layer LSTM apart as in section 5.7. Estimate by many draws that the mean of what layer 2 receives is
+   what it receives in evaluation mode. Is the mean of its *output* the same, too? Why not?
 6. *(hard)* Show by gradients that in a packed batch no output depends on any padding.
-7. *(hard)* For which $P$ does a projected LSTM have fewer parameters than a plain one of the same $H$? Derive the bound
-   and test it around the boundary.
+7. *(hard)* For which $P$ does a one-layer projected LSTM have fewer parameters than a plain one of the same $H$? Derive the
+   bound and test it around the boundary.
 
 ## Further reading
 
 - PyTorch's documentation of [torch.nn.LSTM](https://docs.pytorch.org/docs/stable/generated/torch.nn.LSTM.html) and
   [pack_padded_sequence](https://docs.pytorch.org/docs/stable/generated/torch.nn.utils.rnn.pack_padded_sequence.html).
 - H. Sak, A. Senior, F. Beaufays, [Long short-term memory based recurrent neural network
-  architectures](https://arxiv.org/abs/1402.1128), 2014: projection.
+  architectures for large vocabulary speech recognition](https://arxiv.org/abs/1402.1128), 2014: projection.
 - W. Zaremba, I. Sutskever, O. Vinyals, [Recurrent neural network regularization](https://arxiv.org/abs/1409.2329), 2014: why
-  dropout goes between layers and not through time.
+  dropout goes between layers and not through time. Y. Gal, Z. Ghahramani, [A theoretically grounded application of dropout
+  in recurrent neural networks](https://arxiv.org/abs/1512.05287), 2016: how it can go through time after all.
 """

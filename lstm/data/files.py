@@ -6,6 +6,7 @@ where it is and named in the error. Downloads are pooch's: retried, checked, and
 
 import gzip
 import hashlib
+import importlib.util
 import os
 import warnings
 import zlib
@@ -39,12 +40,15 @@ def cache_folder():
 
 
 def content(path):
-    """The bytes of a file, unpacked if its name ends in .gz. Raises DataError if they cannot be read whole."""
+    """The bytes of a file, unpacked if its name ends in .gz.
+
+    Raises DataError if it is truncated or altered; OSError if the file cannot be read at all.
+    """
+    data = Path(path).read_bytes()
     try:
-        data = Path(path).read_bytes()
         return gzip.decompress(data) if Path(path).suffix == ".gz" else data
-    except (OSError, EOFError, zlib.error) as error:
-        raise DataError(f"{path} cannot be read whole ({error}): it is truncated or altered") from error
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise DataError(f"{path} is truncated or altered: {error}") from error
 
 
 def verify(path, source):
@@ -61,56 +65,61 @@ def find(source):
     """Return the path of a verified copy of the file, fetching it if need be.
 
     Raises DataError if LSTM_DATA holds an altered file or names no folder; DataNotFoundError if there is
-    no copy at all: the message names the three ways to provide one.
+    no copy at all: the message names the three ways to provide one. LSTM_DATA=none looks nowhere.
     """
-    path = _in_folder(source) or _in_cache(source)
+    if os.environ.get("LSTM_DATA") == "none":
+        raise DataNotFoundError("LSTM_DATA is 'none': no data are looked for")
+    path = _in_folder(source)
     if path:
         return path
     failures = []
+    path = _in_cache(source, failures)
+    if path:
+        return path
     for url in source.urls:
         try:
             return _fetch(source, url)
-        except (OSError, ValueError, DataError) as error:  # requests' errors are OSErrors, a wrong hash a ValueError
-            failures.append(f"  {url}: {type(error).__name__}: {str(error)[:120]}")
+        # requests' errors are OSErrors, pooch's for a wrong hash is a ValueError
+        except (OSError, ValueError, ImportError, DataError) as error:
+            failures.append(f"{url}: {type(error).__name__}: {str(error)[:120]}")
     raise DataNotFoundError(
-        f"no verified copy of {source.name}. Three ways to provide it:\n"
+        f"no verified copy of {source.name} is here, and none could be fetched.\n"
+        "Three ways to provide it:\n"
         f"  1. set LSTM_DATA to a folder that holds {source.name}\n"
         f"  2. put the file at {cache_folder() / source.name}\n"
-        f"  3. connect to the network and try again; just now:\n" + "\n".join(failures)
+        "  3. connect to the network and try again; just now:\n"
+        + "\n".join(f"     {failure}" for failure in failures)
     )
 
 
-def _pooch():
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # tqdm warns where a notebook has no widgets; its plain bar will do
-        import pooch
-    return pooch
-
-
 def _in_folder(source):
-    folder = os.environ.get("LSTM_DATA")
-    if not folder:
+    name = os.environ.get("LSTM_DATA")
+    if not name:
         return None
-    if not Path(folder).is_dir():
-        raise DataError(f"LSTM_DATA names {folder!r}, which is not a folder")
-    path = Path(folder) / source.name
+    folder = Path(name).expanduser()
+    if not folder.is_dir():
+        raise DataError(f"LSTM_DATA names {name!r}, which is not a folder")
+    path = folder / source.name
     if not path.exists():
         return None
     try:
         verify(path, source)
     except DataError as error:
-        raise DataError(f"{error}. It was left as it is: replace it, or unset LSTM_DATA") from error
+        raise DataError(
+            f"{error}. It was left as it is: replace it, or unset LSTM_DATA"
+        ) from error
     return path
 
 
-def _in_cache(source):
+def _in_cache(source, failures):
     path = cache_folder() / source.name
     if not path.exists():
         return None
     try:
         verify(path, source)
-    except DataError:
+    except DataError as error:
         path.unlink()
+        failures.append(f"{error}; it was removed")
         return None
     return path
 
@@ -118,10 +127,14 @@ def _in_cache(source):
 def _fetch(source, url):
     pooch = _pooch()
     keeper = pooch.create(
-        path=cache_folder(), base_url="", registry={source.name: source.download}, urls={source.name: url},
+        path=cache_folder(),
+        base_url="",
+        registry={source.name: source.download},
+        urls={source.name: url},
         retry_if_failed=1,
-    )  # fmt: skip
-    progress = os.environ.get("TQDM_DISABLE", "") in ("", "0")
+    )
+    wanted = os.environ.get("TQDM_DISABLE", "") in ("", "0")
+    progress = wanted and importlib.util.find_spec("tqdm") is not None
     downloader = pooch.HTTPDownloader(progressbar=progress, timeout=(CONNECT, READ))
     path = Path(keeper.fetch(source.name, downloader=downloader))
     try:
@@ -130,3 +143,17 @@ def _fetch(source, url):
         path.unlink()
         raise
     return path
+
+
+def _pooch():
+    with warnings.catch_warnings():
+        # tqdm warns where a notebook has no widgets; its plain bar will do
+        warnings.simplefilter("ignore")
+        try:
+            import pooch
+        except ModuleNotFoundError as error:
+            raise DataNotFoundError(
+                "pooch, which keeps and fetches data, is missing; run: pip install pooch"
+            ) from error
+    pooch.get_logger().setLevel("WARNING")
+    return pooch

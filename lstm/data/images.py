@@ -3,6 +3,7 @@
 N number of images   L rows (time steps)   D pixels in a row (input size)
 """
 
+import os
 from dataclasses import dataclass
 from functools import cache
 
@@ -11,12 +12,17 @@ import torch
 
 from lstm.data.files import DataError, DataNotFoundError, Source, content, find
 
-HOSTS = ("https://ossci-datasets.s3.amazonaws.com/mnist/", "https://storage.googleapis.com/cvdf-datasets/mnist/")
+HOSTS = (
+    "https://ossci-datasets.s3.amazonaws.com/mnist/",
+    "https://storage.googleapis.com/cvdf-datasets/mnist/",
+)
 DATASETS = ("mnist", "digits")
 
 
 def _source(name, md5, sha256):
-    return Source(f"mnist/{name}", tuple(host + name for host in HOSTS), f"md5:{md5}", sha256)
+    return Source(
+        f"mnist/{name}", tuple(host + name for host in HOSTS), f"md5:{md5}", sha256
+    )
 
 
 MNIST = (
@@ -61,18 +67,22 @@ def load_images(name=None):
     Raises ValueError for an unknown name; DataNotFoundError if MNIST, asked for by name, cannot be had.
     """
     if name is None:
-        return _default()
+        return _default(os.environ.get("LSTM_DATA"))
     if name not in DATASETS:
-        raise ValueError(f"unknown images {name!r}: expected one of {', '.join(DATASETS)}")
+        raise ValueError(
+            f"unknown images {name!r}: expected one of {', '.join(DATASETS)}"
+        )
     return _mnist() if name == "mnist" else _digits()
 
 
-@cache
-def _default():
+@cache  # once for each setting: a dead network is not asked again and again
+def _default(folder):
     try:
         return _mnist()
-    except DataNotFoundError:
-        print("MNIST cannot be had (no LSTM_DATA, no network): using scikit-learn's small digits instead.")
+    except DataNotFoundError as error:
+        print(
+            f"MNIST: {str(error).splitlines()[0]} Using scikit-learn's small digits instead."
+        )
         return _digits()
 
 
@@ -82,7 +92,12 @@ def _mnist():
 
 
 def _digits(tests=297):
-    from sklearn.datasets import load_digits
+    try:
+        from sklearn.datasets import load_digits
+    except ModuleNotFoundError as error:
+        raise DataError(
+            "the digits are scikit-learn's, which is missing; run: pip install scikit-learn"
+        ) from error
 
     data = load_digits()
     order = np.random.default_rng(0).permutation(len(data.target))
@@ -95,10 +110,18 @@ def read_idx(path):
     """Return the array of an IDX file of bytes as a tensor. Raises DataError if it is not one, or not whole."""
     data = content(path)
     if len(data) < 4 or data[:3] != b"\x00\x00\x08":
-        raise DataError(f"{path} is not an IDX file of bytes: it begins with {data[:4].hex() or 'nothing'}")
+        raise DataError(
+            f"{path} is not an IDX file of bytes: it begins with {data[:4].hex() or 'nothing'}"
+        )
     axes = data[3]
-    shape = np.frombuffer(data, ">i4", count=axes, offset=4) if len(data) >= 4 + 4 * axes else ()
+    shape = (
+        np.frombuffer(data, ">i4", count=axes, offset=4)
+        if len(data) >= 4 + 4 * axes
+        else ()
+    )
     body = data[4 + 4 * axes :]
     if len(shape) != axes or len(body) != int(np.prod(shape)):
-        raise DataError(f"{path} is truncated: its header announces shape {tuple(map(int, shape))}, {len(body)} follow")
+        raise DataError(
+            f"{path} is truncated: its header announces shape {tuple(map(int, shape))}, {len(body)} follow"
+        )
     return torch.tensor(np.frombuffer(body, np.uint8).reshape(shape))

@@ -3,6 +3,7 @@
 N batch   L sequence length
 """
 
+import os
 import re
 from collections import Counter
 from functools import cache
@@ -29,18 +30,22 @@ def find_text(name=None):
     Raises ValueError for an unknown name; DataNotFoundError if a corpus asked for by name cannot be had.
     """
     if name is None:
-        return _default()
+        return _default(os.environ.get("LSTM_DATA"))
     if name not in CORPORA:
-        raise ValueError(f"unknown corpus {name!r}: expected one of {', '.join(CORPORA)}")
+        raise ValueError(
+            f"unknown corpus {name!r}: expected one of {', '.join(CORPORA)}"
+        )
     return EMBEDDED if name == "embedded" else find(TIME_MACHINE)
 
 
-@cache
-def _default():
+@cache  # once for each setting: a dead network is not asked again and again
+def _default(folder):
     try:
         return find(TIME_MACHINE)
-    except DataNotFoundError:
-        print("The Time Machine cannot be had (no LSTM_DATA, no network): using the embedded short story instead.")
+    except DataNotFoundError as error:
+        print(
+            f"The Time Machine: {str(error).splitlines()[0]} Using the embedded short story instead."
+        )
         return EMBEDDED
 
 
@@ -59,7 +64,9 @@ class Vocab:
     """Symbols to numbers and back: index 0 is '<unk>', the others follow by falling frequency."""
 
     def __init__(self, text):
-        by_frequency = sorted(Counter(text).items(), key=lambda item: (-item[1], item[0]))
+        by_frequency = sorted(
+            Counter(text).items(), key=lambda item: (-item[1], item[0])
+        )
         self.symbols = ["<unk>", *(symbol for symbol, _ in by_frequency)]
         self._index = {symbol: n for n, symbol in enumerate(self.symbols)}
 
@@ -87,11 +94,17 @@ def windows(indices, length):
     indices: (M)   ->   inputs, targets: (N, L) each, N = (M - 1) // L; a last, shorter window is dropped
     Raises ValueError if not one window fits.
     """
+    if length < 1:
+        raise ValueError(f"a window must hold at least 1 symbol, got {length}")
     count = (len(indices) - 1) // length
     if count < 1:
-        raise ValueError(f"a text of {len(indices)} symbols is too short for one window of {length} and its targets")
+        raise ValueError(
+            f"a text of {len(indices)} symbols is too short for one window of {length} and its targets"
+        )
     used = count * length
-    return indices[:used].reshape(count, length), indices[1 : used + 1].reshape(count, length)
+    return indices[:used].reshape(count, length), indices[1 : used + 1].reshape(
+        count, length
+    )
 
 
 def mask(sequences, rate, generator=None, ignore=-100):
@@ -100,5 +113,7 @@ def mask(sequences, rate, generator=None, ignore=-100):
     sequences: (N, L)   ->   inputs: (N, L), hidden symbols replaced by 0 ('<unk>');
     targets: (N, L), `ignore` wherever nothing was hidden
     """
-    hidden = torch.rand(sequences.shape, generator=generator) < rate
+    hidden = (torch.rand(sequences.shape, generator=generator) < rate).to(
+        sequences.device
+    )
     return sequences.masked_fill(hidden, 0), sequences.masked_fill(~hidden, ignore)
