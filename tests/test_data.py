@@ -252,12 +252,12 @@ def test_without_scikit_learn_the_command_to_run_is_named(monkeypatch):
 def test_without_a_name_the_text_falls_back_and_says_so_once(offline, capsys):
     first, second = load_text(), load_text()
     assert first == second == load_text("embedded")
-    assert capsys.readouterr().out.count("using the embedded short story") == 1
+    assert capsys.readouterr().out.count("Using the embedded short story") == 1
 
 
 def test_without_a_name_the_images_fall_back_and_say_so(offline, capsys):
     assert load_images().name == "digits"
-    assert "using scikit-learn's small digits" in capsys.readouterr().out
+    assert "Using scikit-learn's small digits" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -463,10 +463,11 @@ hidden, targets = lstm.data.mask(test_part[:3], 0.15, torch.Generator().manual_s
 
 def lines_of(rows):
     """Rows of indices as indented lines of text, '_' for what is not known."""
-    return "\n".join(
-        "   " + "".join("_" if n == 0 else vocab.symbols[n] for n in row)
+    shown = (
+        "".join("_" if n == 0 else vocab.symbols[n] for n in row)
         for row in rows.tolist()
     )
+    return "\n".join("   " + line for line in shown)
 
 
 print("original", lines_of(test_part[:3]), "as given", lines_of(hidden), sep="\n")
@@ -475,14 +476,7 @@ for name, model in taggers.items():
     with torch.no_grad():
         found = model(hidden.to(device)).argmax(dim=-1).cpu()
     shown = torch.where(hidden == 0, torch.where(found == targets, found, 0), hidden)
-    print(
-        name,
-        *(
-            "".join("_" if n == 0 else vocab.symbols[n] for n in row)
-            for row in shown.tolist()
-        ),
-        sep="\n   ",
-    )
+    print(name, lines_of(shown), sep="\n")
 
 # %% [markdown]
 r"""
