@@ -1,4 +1,4 @@
-"""lstm: from-scratch recurrent layers that are exactly PyTorch's, and what a book about them needs.
+"""lstm: recurrent layers from scratch, equal to PyTorch's, and what a book about them needs.
 
 `lstm.d2l` and `lstm.plotting`, `lstm.diagrams` are imported by name, where they are used: they need more than torch.
 """

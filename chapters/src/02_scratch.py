@@ -69,8 +69,10 @@ bring up the rear.
 """
 
 # %%
-frequency = {name if name != " " else "␣": count / sum(dict(vocab.token_freqs).values())
-             for name, count in vocab.token_freqs}  # fmt: skip
+counts = {symbol.replace(" ", "␣"): count for symbol, count in vocab.token_freqs}
+assert list(counts)[:4] == ["␣", "e", "t", "a"]
+assert set(list(counts)[-4:]) == set("jqxz")
+frequency = {symbol: count / sum(counts.values()) for symbol, count in counts.items()}
 plotting.bars(frequency, "symbol", "share of the text")
 plt.show()
 
@@ -413,7 +415,7 @@ book.Table(("", "perplexity"), [
 r"""
 The speeds come from `make bench`, which times training steps of the same shape (forward, backward, clipping, update) side
 by side in several rounds, and keeps the medians with machine, versions and date. The rows are what this project
-measured; run `make bench` to add yours.
+measured; `make bench` prints yours.
 """
 
 

@@ -287,6 +287,26 @@ print("output", tuple(output_b.shape), "  h_n", tuple(h_n_b.shape))
 
 # %% [markdown]
 r"""
+An input may also have no batch axis at all: one sequence, $(L, D)$. Then output and states have none either. The three
+layouts in one table, each row asserted by section 5.3:
+"""
+
+# %%
+layouts = {
+    "(L, N, D)": {"batch": 8},
+    "(N, L, D), batch_first": {"batch": 8, "batch_first": True},
+    "(L, D)": {},
+}
+rows = []
+for name, arguments in layouts.items():
+    found = {
+        s.name: s.sizes for s in lstm.shapes.tensors(10, 20, length=5, **arguments)
+    }
+    rows.append((name, found["input"], found["output"], found["h_n"], found["c_n"]))
+lstm.Table(("layout", "input", "output", "h_0, h_n", "c_0, c_n"), rows)
+
+# %% [markdown]
+r"""
 A second silent trap: an input of *two* axes is taken for one sequence without a batch, $(L, D)$. If you meant a batch of
 single steps, $(N, D)$, nothing complains: the samples of your batch become the steps of one sequence, and leak into each
 other.
