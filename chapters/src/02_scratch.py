@@ -219,9 +219,8 @@ def lstm(inputs, state, params):
     ->   scores: (L*N, V), step after step; and the last (H, C)
     Source: equations of Zhang et al., Dive into Deep Learning, the section on the LSTM.
     """
-    W_xi, W_hi, b_i, W_xf, W_hf, b_f, W_xo, W_ho, b_o, W_xc, W_hc, b_c, W_hq, b_q = (
-        params
-    )
+    W_xi, W_hi, b_i, W_xf, W_hf, b_f = params[:6]
+    W_xo, W_ho, b_o, W_xc, W_hc, b_c, W_hq, b_q = params[6:]
     H, C = state
     outputs = []
     for X in inputs:
