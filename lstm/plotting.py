@@ -51,7 +51,6 @@ def lines(
     x=None,
     log=False,
     ylim=None,
-    title=None,
     levels=None,
     crosses=None,
 ):
@@ -83,7 +82,7 @@ def lines(
     if log:
         axis.set_yscale("log")
         axis.yaxis.set_major_locator(LogLocator(numticks=8))
-    axis.set(xlabel=xlabel, ylabel=ylabel, title=title, ylim=ylim)
+    axis.set(xlabel=xlabel, ylabel=ylabel, ylim=ylim)
     if len(curves) > 1:
         axis.legend(fontsize=10)
     return fig
@@ -93,9 +92,8 @@ def lines(
 def squashing():
     """Draw the sigmoid and tanh, the two functions that every gate and the candidate pass through."""
     x = np.linspace(-6, 6, 200)
-    fig = lines({"sigmoid: a gate, 0 to 1": 1 / (1 + np.exp(-x)), "tanh: a value, -1 to 1": np.tanh(x)},
+    return lines({"sigmoid: a gate, 0 to 1": 1 / (1 + np.exp(-x)), "tanh: a value, -1 to 1": np.tanh(x)},
                 "weighted sum that goes in", "what comes out", x=x)  # fmt: skip
-    return fig
 
 
 @styled

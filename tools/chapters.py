@@ -83,7 +83,6 @@ def tidy(notebook):
                 output.text = SPEED.sub("… tokens/sec on …", output.text)
             elif "image/png" in output.get("data", {}):
                 output.data["image/png"] = slim(output.data["image/png"])
-        cell.metadata.pop("execution", None)
     return notebook
 
 
