@@ -4,11 +4,27 @@
 """
 
 from lstm import data, shapes
-from lstm.cells import gru_step, lstm_step, rnn_step, scan
-from lstm.convert import from_torch, to_torch
-from lstm.layers import LSTM
+from lstm.cell_modules import GRUCell, LSTMCell
+from lstm.cells import (
+    gru_step,
+    gru_step_reset_before,
+    lstm_step,
+    projected_lstm_step,
+    rnn_step,
+    scan,
+    scan_packed,
+)
+from lstm.convert import from_torch, gru_to_torch, to_torch
+from lstm.layers import GRU, LSTM
 from lstm.models import LanguageModel, SequenceClassifier, SequenceTagger, generate
-from lstm.scratch import get_lstm_params, init_lstm_state, lstm
+from lstm.scratch import (
+    get_gru_params,
+    get_lstm_params,
+    gru,
+    init_gru_state,
+    init_lstm_state,
+    lstm,
+)
 from lstm.tables import Table
 from lstm.training import (
     Evaluation,
@@ -24,8 +40,11 @@ from lstm.training import (
 
 __version__ = "0.1.0"
 __all__ = [
+    "GRU",
     "LSTM",
     "Evaluation",
+    "GRUCell",
+    "LSTMCell",
     "LanguageModel",
     "SequenceClassifier",
     "SequenceTagger",
@@ -37,16 +56,23 @@ __all__ = [
     "from_torch",
     "full_precision",
     "generate",
+    "get_gru_params",
     "get_lstm_params",
+    "gru",
     "gru_step",
+    "gru_step_reset_before",
+    "gru_to_torch",
+    "init_gru_state",
     "init_lstm_state",
     "load_checkpoint",
     "lstm",
     "lstm_step",
     "pick_device",
+    "projected_lstm_step",
     "rnn_step",
     "save_checkpoint",
     "scan",
+    "scan_packed",
     "score",
     "shapes",
     "to_torch",

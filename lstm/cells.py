@@ -1,6 +1,6 @@
 """The equations: one time step each; no parameters are owned here.
 
-N batch   L sequence length   D input size   H hidden size
+N batch   L sequence length   D input size   H hidden size   P projection size
 
 Weights and their order are PyTorch's: `w_ih` acts on the input, `w_hh` on the hidden state, and the
 gates lie stacked on the first axis. A state is always a tuple, and goes in as it comes out.
@@ -33,6 +33,16 @@ def lstm_step(x, state, w_ih, w_hh, b_ih=None, b_hh=None):
     return h, c
 
 
+def projected_lstm_step(x, state, w_ih, w_hh, b_ih, b_hh, w_hr):
+    """One step of the LSTM whose hidden state is shortened by a matrix; the cell keeps its size.
+
+    x: (N, D)   state: (h, c), h: (N, P), c: (N, H)   w_hh: (4H, P)   w_hr: (P, H)   the others as for `lstm_step`
+    Source: Sak et al. (2014), section 2.2, in the form of torch.nn.LSTM with proj_size.
+    """
+    h, c = lstm_step(x, state, w_ih, w_hh, b_ih, b_hh)
+    return linear(h, w_hr), c
+
+
 def gru_step(x, state, w_ih, w_hh, b_ih=None, b_hh=None):
     """One step of the GRU as torch computes it; the gates are stacked in the order r, z, n.
 
@@ -48,13 +58,47 @@ def gru_step(x, state, w_ih, w_hh, b_ih=None, b_hh=None):
     return ((1 - z) * n + z * h,)
 
 
-def scan(step, inputs, state, weights):
-    """Apply one step along a sequence, carrying the state.
+def gru_step_reset_before(x, state, w_ih, w_hh, b_ih=None, b_hh=None):
+    """One step of the GRU as Cho et al. (2014) print it: the state is reset before the product.
+
+    Shapes and the order of the gates are those of `gru_step`; the function is another.
+    """
+    (h,) = state
+    sizes = [2 * h.shape[-1], h.shape[-1]]
+    w_rz, w_n = w_hh.split(sizes)
+    b_rz, b_n = (None, None) if b_hh is None else b_hh.split(sizes)
+    r_x, z_x, n_x = linear(x, w_ih, b_ih).chunk(3, dim=-1)
+    r_h, z_h = linear(h, w_rz, b_rz).chunk(2, dim=-1)
+    r, z = (r_x + r_h).sigmoid(), (z_x + z_h).sigmoid()
+    n = (n_x + linear(r * h, w_n, b_n)).tanh()
+    return ((1 - z) * n + z * h,)
+
+
+def scan(step, inputs, state, weights, reverse=False):
+    """Apply one step along a sequence, or from its end to its beginning, carrying the state.
 
     inputs: (L, N, D)   ->   outputs: (L, N, H), the hidden state after every step; and the last state
     """
     outputs = []
-    for x in inputs:
+    for x in inputs.flip(0) if reverse else inputs:
         state = step(x, state, *weights)
         outputs.append(state[0])
-    return torch.stack(outputs), state
+    return torch.stack(outputs[::-1] if reverse else outputs), state
+
+
+def scan_packed(step, inputs, state, weights, batch_sizes, reverse=False):
+    """Apply one step along a packed batch: at step t its first batch_sizes[t] sequences are running.
+
+    inputs: (sum of batch_sizes, D), all of step 0, then all of step 1 ...; batch_sizes: a list that never rises
+    ->   outputs, likewise; and the last state of every sequence
+    A sequence that has ended keeps its last state; in reverse, one that has not begun keeps its first.
+    """
+    outputs, steps = [], inputs.split(batch_sizes)
+    for x in reversed(steps) if reverse else steps:
+        n = len(x)
+        running = step(x, tuple(old[:n] for old in state), *weights)
+        state = tuple(
+            torch.cat([new, old[n:]]) for new, old in zip(running, state, strict=True)
+        )
+        outputs.append(running[0])
+    return torch.cat(outputs[::-1] if reverse else outputs), state

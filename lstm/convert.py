@@ -25,6 +25,7 @@ NAMES = (
     "b_q",
 )
 TORCH_GATES = "ifco"  # PyTorch's order, in the notes' letters
+GRU_NAMES = tuple(f"{kind}{gate}" for gate in "zrh" for kind in ("W_x", "W_h", "b_"))
 
 
 def to_torch(params):
@@ -44,6 +45,29 @@ def to_torch(params):
         "bias_hh_l0": torch.zeros_like(biases),
     }
     return layer, {"weight": p["W_hq"].T.contiguous(), "bias": p["b_q"].clone()}
+
+
+def gru_to_torch(params):
+    """Return a GRU's parameters in torch's layout, for `gru_step_reset_before`: its gates are stacked as r, z, n.
+
+    params: the 11 tensors of `lstm.scratch.get_gru_params`; the output layer's two are left out
+    ->   {weight_ih_l0: (3H, V), weight_hh_l0: (3H, H), bias_ih_l0: (3H), bias_hh_l0: (3H), zeros}
+    torch.nn.GRU loads them and computes another function: it resets after the product.
+    Raises ValueError if the list has another length.
+    """
+    params = [p.detach() for p in params]
+    if len(params) != len(GRU_NAMES) + 2:
+        raise ValueError(
+            f"expected the {len(GRU_NAMES) + 2} parameters {', '.join(GRU_NAMES)}, W_hq, b_q, got {len(params)}"
+        )
+    p = dict(zip(GRU_NAMES, params, strict=False))
+    biases = torch.cat([p[f"b_{gate}"] for gate in "rzh"])
+    return {
+        "weight_ih_l0": torch.cat([p[f"W_x{gate}"].T for gate in "rzh"]),
+        "weight_hh_l0": torch.cat([p[f"W_h{gate}"].T for gate in "rzh"]),
+        "bias_ih_l0": biases,
+        "bias_hh_l0": torch.zeros_like(biases),
+    }
 
 
 def from_torch(layer, linear):

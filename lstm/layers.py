@@ -1,161 +1,187 @@
-"""torch.nn.LSTM from scratch: the same parameter names, shapes and order, the same numbers.
+"""torch.nn.LSTM and torch.nn.GRU from scratch: the same names, shapes and order, the same numbers.
 
-N batch   L sequence length   D input size   H hidden size   K num_layers x directions
+N batch   L sequence length   D input size   H hidden size   P projection size, or H without one
+K num_layers x directions
 """
 
 import math
+import warnings
+from functools import partial
 
 import torch
 from torch import nn
 from torch.nn.functional import dropout
+from torch.nn.utils.rnn import PackedSequence
 
-from lstm import shapes
-from lstm.cells import lstm_step, scan
+from lstm import checks, shapes
+from lstm.cells import gru_step, lstm_step, projected_lstm_step, scan, scan_packed
 
 
-class LSTM(nn.Module):
-    """An LSTM of one or more layers and one or two directions, equal to torch.nn.LSTM.
+class RNNBase(nn.Module):
+    """What LSTM and GRU share: layers, directions, dropout, and every form of input that torch takes."""
 
-    Parameters, for layer k: weight_ih_l{k} (4H, D, or H times directions for k > 0), weight_hh_l{k} (4H, H),
-    bias_ih_l{k} and bias_hh_l{k} (4H); the reverse direction's end in `_reverse`. They are drawn from
-    uniform(-1/sqrt(H), 1/sqrt(H)), in torch's order: the same seed gives the same numbers.
-    Projection (proj_size) and packed sequences are torch's alone.
-    Raises ValueError for sizes below 1 or a dropout outside [0, 1].
-    """
+    mode: str
 
-    def __init__(
-        self,
-        input_size,
-        hidden_size,
-        num_layers=1,
-        bias=True,
-        batch_first=False,
-        dropout=0.0,
-        bidirectional=False,
-        device=None,
-        dtype=None,
-    ):
+    def __init__(self, input_size, hidden_size, num_layers=1, bias=True, batch_first=False, dropout=0.0,
+                 bidirectional=False, proj_size=0, device=None, dtype=None):  # fmt: skip
         super().__init__()
-        self.input_size, self.hidden_size, self.num_layers = (
-            input_size,
-            hidden_size,
-            num_layers,
-        )
-        self.bias, self.batch_first, self.dropout, self.bidirectional = (
-            bias,
-            batch_first,
-            dropout,
-            bidirectional,
-        )
-        self.directions = 2 if bidirectional else 1
-        for shape in shapes.parameters(
-            input_size,
-            hidden_size,
-            num_layers,
-            bias,
-            batch_first,
-            dropout,
-            bidirectional,
-        ):
+        parameters = shapes.parameters(input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional,
+                                       proj_size, kind=self.mode)  # fmt: skip
+        self.input_size, self.hidden_size = input_size, hidden_size
+        self.num_layers, self.bias, self.batch_first = num_layers, bias, batch_first
+        self.dropout, self.bidirectional = float(dropout), bidirectional
+        self.proj_size = proj_size
+        if dropout > 0 and num_layers == 1:
+            warnings.warn(
+                f"dropout={dropout} acts between layers, and there is one (num_layers=1)",
+                stacklevel=2 if self.mode == "LSTM" else 3,
+            )
+        for shape in parameters:
             empty = torch.empty(shape.sizes, device=device, dtype=dtype)
             self.register_parameter(shape.name, nn.Parameter(empty))
+        self._names = [shape.name for shape in parameters]
         self.reset_parameters()
 
     def reset_parameters(self):
-        """Draw all parameters anew, from uniform(-1/sqrt(H), 1/sqrt(H))."""
+        """Draw all parameters anew, from uniform(-1/sqrt(H), 1/sqrt(H)), in torch's order."""
         bound = 1 / math.sqrt(self.hidden_size)
         for parameter in self.parameters():
             nn.init.uniform_(parameter, -bound, bound)
 
+    def flatten_parameters(self):
+        """Do nothing: on a GPU, torch.nn.LSTM joins its weights in memory here; ours are used as they lie."""
+
     @property
     def all_weights(self):
-        """The parameters as a list of lists: one of [w_ih, w_hh(, b_ih, b_hh)] for each layer and direction."""
-        parameters, each = list(self.parameters()), 4 if self.bias else 2
-        return [parameters[n : n + each] for n in range(0, len(parameters), each)]
+        """The parameters as a list of lists: one of [w_ih, w_hh(, b_ih, b_hh)(, w_hr)] for each layer and direction."""
+        weights = [getattr(self, name) for name in self._names]
+        each = len(weights) // (self.num_layers * self.directions)
+        return [weights[n : n + each] for n in range(0, len(weights), each)]
 
-    def forward(self, inputs, state=None):
-        """inputs: (L, N, D), or (N, L, D) if batch_first, or (L, D)   state: (h_0, c_0), each (K, N, H), or zeros
+    @property
+    def directions(self):
+        """2 if bidirectional, else 1."""
+        return 2 if self.bidirectional else 1
 
-        ->   output: (L, N, directions * H), or as the input has its axes; (h_n, c_n), each (K, N, H)
-        Raises TypeError for what is not a tensor; ValueError, naming both shapes, for what does not fit.
+    def forward(self, input, hx=None):
+        """input: (L, N, D), or (N, L, D) if batch_first, or (L, D), or a PackedSequence
+        hx: the state before the first step, as the class says; zeros if it is not given
+
+        ->   output: (L, N, directions * P), or as the input has its axes; the state after the last step, as hx
+        Raises what torch raises, naming what was given and what was expected: see `lstm.checks`.
         """
-        self._check_input(inputs)
-        batched = inputs.dim() == 3
-        batch = inputs.shape[0 if self.batch_first else 1] if batched else None
-        state = self._check_state(inputs, state, batch)
-        if not batched:
-            inputs, state = inputs.unsqueeze(1), tuple(s.unsqueeze(1) for s in state)
-        elif self.batch_first:
-            inputs = inputs.transpose(0, 1)
-        output, state = self._layers(inputs, state)
-        if not batched:
-            return output.squeeze(1), tuple(s.squeeze(1) for s in state)
-        return (output.transpose(0, 1) if self.batch_first else output), state
+        checks.layer_input(self, input)
+        if isinstance(input, PackedSequence):
+            data, batch_sizes, order, back = input
+            state = permute(self._state(hx, data, batch_sizes[0].item()), order)
+            output, state = self._layers(data, state, batch_sizes.tolist())
+            packed = PackedSequence(output, batch_sizes, order, back)
+            return packed, self.hand_back(permute(state, back))
+        if input.dim() == 2:
+            state = tuple(s.unsqueeze(1) for s in self._state(hx, input))
+            output, state = self._layers(input.unsqueeze(1), state)
+            return output.squeeze(1), self.hand_back(tuple(s.squeeze(1) for s in state))
+        inputs = input.transpose(0, 1) if self.batch_first else input
+        output, state = self._layers(inputs, self._state(hx, inputs, inputs.shape[1]))
+        output = output.transpose(0, 1) if self.batch_first else output
+        return output, self.hand_back(state)
 
-    def _check_input(self, inputs):
-        if not isinstance(inputs, torch.Tensor):
-            raise TypeError(
-                f"expected a tensor, got {type(inputs).__name__} (packed sequences are torch.nn.LSTM's)"
-            )
-        if inputs.dim() not in (2, 3) or inputs.shape[-1] != self.input_size:
-            raise ValueError(
-                f"expected an input of 2 or 3 axes, the last of size {self.input_size}, got {tuple(inputs.shape)}"
-            )
-        if inputs.shape[1 if self.batch_first and inputs.dim() == 3 else 0] == 0:
-            raise ValueError(
-                f"expected a sequence of at least one step, got {tuple(inputs.shape)}"
-            )
-
-    def _check_state(self, inputs, state, batch):
-        layers = self.num_layers * self.directions
-        expected = (
-            (layers, self.hidden_size)
-            if batch is None
-            else (layers, batch, self.hidden_size)
-        )
-        if state is None:
-            return inputs.new_zeros(expected), inputs.new_zeros(expected)
-        if not isinstance(state, (tuple, list)) or len(state) != 2:
-            raise TypeError(
-                f"expected the state as a pair (h_0, c_0), got {type(state).__name__}"
-            )
-        for name, tensor in zip(("h_0", "c_0"), state, strict=True):
-            if tuple(tensor.shape) != expected:
-                raise ValueError(
-                    f"expected {name} of shape {expected}, got {tuple(tensor.shape)}"
-                )
+    def _state(self, hx, inputs, *batch):
+        """The state before the first step as a tuple of tensors, (K, N, ...), or (K, ...) without a batch."""
+        sizes = self.state_sizes(*batch)
+        if hx is None:
+            return tuple(inputs.new_zeros(size) for size in sizes)
+        state = self.take(hx)
+        checks.layer_state(state, sizes, inputs.dtype)
         return state
 
-    def _layers(self, inputs, state):
-        """inputs: (L, N, D)   ->   output: (L, N, directions * H), (h_n, c_n)"""
-        weights, ends = self.all_weights, []
+    def _layers(self, inputs, state, batch_sizes=None):
+        """inputs: (L, N, D), or with batch_sizes the steps of a packed batch   ->   output, likewise; the last state"""
+        run = partial(scan_packed, batch_sizes=batch_sizes) if batch_sizes else scan
+        ends = []
         for layer in range(self.num_layers):
             if layer > 0:
                 inputs = dropout(inputs, self.dropout, self.training)
             outputs = []
-            for direction in range(self.directions):
-                k = layer * self.directions + direction
-                sequence = inputs.flip(0) if direction else inputs
-                output, end = scan(
-                    lstm_step, sequence, (state[0][k], state[1][k]), weights[k]
-                )
-                outputs.append(output.flip(0) if direction else output)
+            for reverse in (False, True)[: self.directions]:
+                k = len(ends)
+                start, weights = tuple(s[k] for s in state), self._step_weights(k)
+                output, end = run(self.step, inputs, start, weights, reverse=reverse)
+                outputs.append(output)
                 ends.append(end)
-            inputs = torch.cat(outputs, dim=-1)  # (L, N, directions * H)
-        h_n, c_n = (torch.stack(tensors) for tensors in zip(*ends, strict=True))
-        return inputs, (h_n, c_n)
+            inputs = torch.cat(outputs, dim=-1)  # (L, N, directions * P)
+        return inputs, tuple(torch.stack(s) for s in zip(*ends, strict=True))
+
+    def _step_weights(self, k):
+        w_ih, w_hh, *others = self.all_weights[k]
+        return [w_ih, w_hh, *([] if self.bias else [None, None]), *others]
 
     def extra_repr(self):
-        """The arguments that are not at their defaults, as torch.nn.LSTM shows them."""
+        """The arguments that are not at their defaults, as torch shows them."""
         text = f"{self.input_size}, {self.hidden_size}"
-        defaults = {
-            "num_layers": 1,
-            "bias": True,
-            "batch_first": False,
-            "dropout": 0.0,
-            "bidirectional": False,
-        }
+        defaults = {"proj_size": 0, "num_layers": 1, "bias": True, "batch_first": False,
+                    "dropout": 0.0, "bidirectional": False}  # fmt: skip
         for name, default in defaults.items():
             if getattr(self, name) != default:
                 text += f", {name}={getattr(self, name)}"
         return text
+
+
+class LSTM(RNNBase):
+    """An LSTM of one or more layers and one or two directions, equal to torch.nn.LSTM.
+
+    Parameters of layer k: weight_ih_l{k} (4H, D, or directions * P for k > 0), weight_hh_l{k} (4H, P), bias_ih_l{k} and
+    bias_hh_l{k} (4H), with proj_size weight_hr_l{k} (P, H); the reverse direction's end in `_reverse`.
+    The state is a pair (h_0, c_0), (K, N, P) and (K, N, H), without N for an input without batch.
+    Source: Hochreiter & Schmidhuber (1997), Gers et al. (2000), Sak et al. (2014) for the projection.
+    """
+
+    mode = "LSTM"
+    take = staticmethod(checks.pair)
+    hand_back = staticmethod(tuple)
+
+    @property
+    def step(self):
+        """The equations of one step."""
+        return projected_lstm_step if self.proj_size else lstm_step
+
+    def state_sizes(self, *batch):
+        """The sizes of h_0 and c_0."""
+        layers = self.num_layers * self.directions
+        h = (layers, *batch, self.proj_size or self.hidden_size)
+        return h, (layers, *batch, self.hidden_size)
+
+
+class GRU(RNNBase):
+    """A GRU of one or more layers and one or two directions, equal to torch.nn.GRU.
+
+    Parameters as the LSTM's, with 3H for 4H and without projection. The state is one tensor h_0, (K, N, H).
+    Source: Cho et al. (2014), with the reset gate applied after the product.
+    """
+
+    mode = "GRU"
+    step = staticmethod(gru_step)
+    take = staticmethod(checks.one)
+
+    def __init__(self, input_size, hidden_size, num_layers=1, bias=True, batch_first=False, dropout=0.0,
+                 bidirectional=False, device=None, dtype=None, **others):  # fmt: skip
+        if "proj_size" in others:
+            raise ValueError("only an LSTM has a projection: proj_size is no GRU's")
+        super().__init__(input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional,
+                         device=device, dtype=dtype, **others)  # fmt: skip
+
+    def state_sizes(self, *batch):
+        """The size of h_0, in a tuple."""
+        return ((self.num_layers * self.directions, *batch, self.hidden_size),)
+
+    @staticmethod
+    def hand_back(state):
+        """The state as torch gives it: one tensor."""
+        return state[0]
+
+
+def permute(state, order):
+    """Put the batch axis of a state into another order; None leaves it."""
+    if order is None:
+        return state
+    return tuple(tensor.index_select(1, order) for tensor in state)

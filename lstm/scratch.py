@@ -1,4 +1,5 @@
 """The LSTM language model of the study notes, from bare tensors: three functions, their names, their order.
+And the GRU's three, in the same manner.
 
 N batch   L sequence length   V vocabulary size (also the input size)   H hidden size
 
@@ -59,3 +60,35 @@ def lstm(inputs, state, params):
         H = O * torch.tanh(C)
         outputs.append(H @ W_hq + b_q)  # (N, V)
     return torch.cat(outputs), (H, C)
+
+
+def get_gru_params(vocab_size, num_hiddens, device=None):
+    """The 11 parameters: a triple for each gate (z, r), one for the candidate (h), the output layer.
+
+    Returns [W_xz, W_hz, b_z, W_xr, W_hr, b_r, W_xh, W_hh, b_h, W_hq, b_q]; shapes, scale and errors are those of
+    `get_lstm_params`, whose list has one triple more.
+    """
+    return get_lstm_params(vocab_size, num_hiddens, device)[3:]
+
+
+def init_gru_state(batch_size, num_hiddens, device=None):
+    """The state before the first step, (H,): zeros, (N, H)."""
+    return (torch.zeros(batch_size, num_hiddens, device=device),)
+
+
+def gru(inputs, state, params):
+    """Run the GRU along a sequence and score the next symbol at every step.
+
+    inputs: (L, N, V), one-hot   state: (H,), (N, H)   ->   scores: (L*N, V), step after step; and the last (H,)
+    Source: Cho et al. (2014), the reset gate before the product, as in Zhang et al., Dive into Deep Learning.
+    """
+    W_xz, W_hz, b_z, W_xr, W_hr, b_r, W_xh, W_hh, b_h, W_hq, b_q = params
+    (H,) = state
+    outputs = []
+    for X in inputs:
+        Z = torch.sigmoid(X @ W_xz + H @ W_hz + b_z)  # (N, H), as R and H_tilde
+        R = torch.sigmoid(X @ W_xr + H @ W_hr + b_r)
+        H_tilde = torch.tanh(X @ W_xh + (R * H) @ W_hh + b_h)
+        H = Z * H + (1 - Z) * H_tilde
+        outputs.append(H @ W_hq + b_q)  # (N, V)
+    return torch.cat(outputs), (H,)

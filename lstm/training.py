@@ -104,7 +104,7 @@ def fit(model, batches, config=None, loss=score, label="training"):
     optimizer = OPTIMIZERS[config.optimizer](model.parameters(), lr=config.lr)
     endless, losses = _again_and_again(batches), []
     model.train()
-    for step in _progress(range(config.steps), label):
+    for step in progress(range(config.steps), label):
         inputs, targets = (tensor.to(device) for tensor in next(endless))
         value = loss(model(inputs), targets)
         if not torch.isfinite(value):
@@ -200,7 +200,8 @@ def load_checkpoint(path, model):
     return facts
 
 
-def _progress(steps, label):
+def progress(steps, label):
+    """Go through steps with a progress bar, where tqdm is installed and TQDM_DISABLE is not set."""
     try:
         from tqdm import tqdm
     except ModuleNotFoundError:

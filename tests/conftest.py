@@ -1,11 +1,18 @@
 """Settings for all tests: no progress bars, repeatable draws."""
 
+import hypothesis
 import matplotlib
 import pytest
 import requests
 import torch
 
 matplotlib.use("Agg")
+# the same examples in every run; `--hypothesis-profile=explore` draws new ones, and more
+hypothesis.settings.register_profile(
+    "steady", derandomize=True, deadline=None, database=None
+)
+hypothesis.settings.register_profile("explore", deadline=None, max_examples=1000)
+hypothesis.settings.load_profile("steady")
 
 
 @pytest.fixture(autouse=True)

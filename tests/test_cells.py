@@ -5,7 +5,15 @@ import torch
 from torch import nn
 from torch.testing import assert_close
 
-from lstm import gru_step, lstm_step, rnn_step, scan
+from lstm import (
+    gru_step,
+    gru_step_reset_before,
+    lstm_step,
+    projected_lstm_step,
+    rnn_step,
+    scan,
+    scan_packed,
+)
 
 CELLS = {
     "rnn": (rnn_step, nn.RNNCell, 1),
@@ -68,6 +76,77 @@ def test_gradients_are_those_of_finite_differences(kind):
         return step(x, rest[:states], *rest[states:])
 
     assert torch.autograd.gradcheck(function, (x, *state, *weights))
+
+
+@pytest.mark.parametrize("kind", LAYERS)
+def test_in_reverse_the_last_step_comes_first_and_outputs_keep_their_places(kind):
+    step, layer, states = LAYERS[kind]
+    weights, x = layer(3, 5).double().all_weights[0], randn(7, 2, 3)
+    state = tuple(randn(2, 5) for _ in range(states))
+    outputs, last = scan(step, x, state, weights, reverse=True)
+    flipped, end = scan(step, x.flip(0), state, weights)
+    assert_close(outputs, flipped.flip(0))
+    assert_close(last, end)
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+@pytest.mark.parametrize("kind", LAYERS)
+def test_a_packed_batch_is_each_of_its_sequences_alone(kind, reverse):
+    step, layer, states = LAYERS[kind]
+    weights, x = layer(3, 5).double().all_weights[0], randn(4, 3, 3)
+    state, lengths = tuple(randn(3, 5) for _ in range(states)), (4, 2, 1)
+    sizes = [sum(t < length for length in lengths) for t in range(4)]
+    assert sizes == [3, 2, 1, 1]
+    packed = torch.cat([x[t, :n] for t, n in enumerate(sizes)])
+    outputs, last = scan_packed(step, packed, state, weights, sizes, reverse)
+    steps = outputs.split(sizes)
+    for n, length in enumerate(lengths):
+        own = tuple(s[n : n + 1] for s in state)
+        alone, end = scan(step, x[:length, n : n + 1], own, weights, reverse)
+        assert_close(torch.stack([steps[t][n] for t in range(length)]), alone[:, 0])
+        assert_close(tuple(s[n : n + 1] for s in last), end)
+
+
+@pytest.mark.parametrize("bias", [True, False])
+def test_a_projected_step_is_torchs_and_may_leave_the_unit_interval(bias):
+    theirs = nn.LSTM(3, 5, bias=bias, proj_size=2).double()
+    w_ih, w_hh, *biases, w_hr = theirs.all_weights[0]
+    weights = w_ih, w_hh, *(biases or (None, None)), w_hr
+    x, h, c = randn(7, 2, 3), randn(1, 2, 2), randn(1, 2, 5)
+    want, (h_n, c_n) = theirs(x, (h, c))
+    got, last = scan(projected_lstm_step, x, (h[0], c[0]), weights)
+    assert_close(got, want)
+    assert_close(last, (h_n[0], c_n[0]))
+    far = projected_lstm_step(x[0], (h[0], c[0]), *weights[:4], 100 * w_hr)
+    assert far[0].abs().max() > 1
+
+
+@pytest.mark.parametrize("bias", [True, False])
+def test_the_reset_before_the_product_is_another_function(bias):
+    cell, x, h = nn.GRUCell(3, 5, bias=bias).double(), randn(2, 3), randn(2, 5)
+    weights = list(cell.parameters())
+    (before,), (after,) = (
+        step(x, (h,), *weights) for step in (gru_step_reset_before, gru_step)
+    )
+    assert (before - after).abs().max() > 1e-3
+    # word by word, for one unit of one sequence
+    w_i, w_h = weights[:2]
+    b_i, b_h = weights[2:] if bias else torch.zeros(2, 15).double()
+    gates = x @ w_i.T + b_i
+    r, z = ((gates + h @ w_h.T + b_h)[:, 5 * k : 5 * k + 5].sigmoid() for k in (0, 1))
+    n = (gates[:, 10:] + (r * h) @ w_h[10:].T + b_h[10:]).tanh()
+    assert_close(before, (1 - z) * n + z * h)
+    leaves = [x, h, *weights]
+    f = lambda x, h, *weights: gru_step_reset_before(x, (h,), *weights)
+    assert torch.autograd.gradcheck(f, leaves)
+
+
+def test_the_two_forms_of_the_reset_agree_where_it_is_open():
+    """With R = 1 the product may come before or after."""
+    weights = [p.detach() for p in nn.GRUCell(3, 5).double().parameters()]
+    weights[2][:5] = 1e3  # the reset gate's bias
+    x, h = randn(2, 3), (randn(2, 5),)
+    assert_close(gru_step_reset_before(x, h, *weights), gru_step(x, h, *weights))
 
 
 def test_a_sequence_may_be_cut_anywhere_if_the_state_is_carried():

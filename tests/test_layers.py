@@ -1,167 +1,309 @@
-"""lstm.LSTM against torch.nn.LSTM, over all arguments it takes."""
+"""lstm.LSTM and lstm.GRU against torch.nn's, over all arguments and forms of input, in float64."""
 
-from itertools import product
+import copy
+import pickle
 
 import pytest
 import torch
+from hypothesis import example, given
+from hypothesis import strategies as st
 from torch import nn
+from torch.func import functional_call, stack_module_state, vmap
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 from torch.testing import assert_close
 
-from lstm import LSTM
+import lstm
+from lstm import GRU, LSTM
 
-ARGUMENTS = [
-    {"num_layers": k, "bias": b, "batch_first": f, "bidirectional": d}
-    for k, b, f, d in product((1, 3), (True, False), (True, False), (True, False))
-]
+LAYERS = {"LSTM": (LSTM, nn.LSTM), "GRU": (GRU, nn.GRU)}
+SMALL = st.integers(1, 5)
 
 
-def pair(**kwargs):
-    theirs = nn.LSTM(3, 5, **kwargs).double()
-    ours = LSTM(3, 5, **kwargs).double()
+def pair(kind, *sizes, dtype=torch.float64, **kwargs):
+    ours, theirs = (layer(*sizes, **kwargs).to(dtype) for layer in LAYERS[kind])
     ours.load_state_dict(theirs.state_dict())
     return ours, theirs
 
 
-def states(layer, *batch):
-    count = layer.num_layers * (2 if layer.bidirectional else 1)
-    return tuple(
-        torch.randn(count, *batch, 5, dtype=torch.float64, requires_grad=True)
-        for _ in range(2)
-    )
+def randn(*shape):
+    return torch.randn(*shape, dtype=torch.float64, requires_grad=True)
 
 
-@pytest.mark.parametrize("batched", [True, False])
-@pytest.mark.parametrize(
-    "kwargs", ARGUMENTS, ids=lambda k: "-".join(map(str, k.values()))
-)
-def test_outputs_states_and_all_gradients_equal_torchs(kwargs, batched):
-    ours, theirs = pair(**kwargs)
-    x = torch.randn(
-        *((2, 7) if batched else (7,)), 3, dtype=torch.float64, requires_grad=True
-    )
-    if batched and not kwargs["batch_first"]:
-        x = x.transpose(0, 1).detach().requires_grad_()
-    state = states(theirs, *((2,) if batched else ()))
-    results = []
-    for layer in (ours, theirs):
-        output, (h, c) = layer(x, state)
-        torch.manual_seed(1)
-        scalar = sum((torch.randn_like(t) * t).sum() for t in (output, h, c))
-        results.append(
-            [
-                output,
-                h,
-                c,
-                *torch.autograd.grad(scalar, [x, *state, *layer.parameters()]),
-            ]
-        )
-    assert_close(*results)
+def flat(result):
+    """All tensors of (output, state), whatever their form."""
+    output, state = result
+    output = getattr(output, "data", output) if isinstance(output, tuple) else output
+    return [output, *(state if isinstance(state, tuple) else (state,))]
 
 
-def test_no_state_means_zeros():
-    ours, theirs = pair(num_layers=2, bidirectional=True)
-    x = torch.randn(7, 2, 3).double()
-    assert_close(ours(x), theirs(x))
+def first_state(kind, layer, *batch):
+    layers = layer.num_layers * (2 if layer.bidirectional else 1)
+    h = randn(layers, *batch, layer.proj_size or layer.hidden_size)
+    return (h, randn(layers, *batch, layer.hidden_size)) if kind == "LSTM" else h
 
 
-@pytest.mark.parametrize(
-    "kwargs", ARGUMENTS, ids=lambda k: "-".join(map(str, k.values()))
-)
-def test_names_order_shapes_and_first_numbers_are_torchs(kwargs):
-    torch.manual_seed(3)
-    ours = LSTM(3, 5, **kwargs)
-    torch.manual_seed(3)
-    theirs = nn.LSTM(3, 5, **kwargs)
+def leaves_of(state):
+    return () if state is None else state if isinstance(state, tuple) else (state,)
+
+
+def results(layer, inputs, state, leaves):
+    """Outputs, last states, and the gradients of inputs, states and all parameters; the same seed for every layer.
+
+    inputs: a tensor, or a function that makes what the layer is given.
+    """
+    torch.manual_seed(1)
+    tensors = flat(layer(inputs() if callable(inputs) else inputs, state))
+    scalar = sum((torch.randn_like(t) * t).sum() for t in tensors)
+    leaves = [*leaves, *leaves_of(state), *layer.parameters()]
+    return [*tensors, *torch.autograd.grad(scalar, leaves)]
+
+
+@st.composite
+def arguments(draw, kind):
+    """Constructor arguments, all of them."""
+    hidden, layers = draw(SMALL), draw(st.integers(1, 3))
+    drawn = {
+        "input_size": draw(SMALL),
+        "hidden_size": hidden,
+        "num_layers": layers,
+        "bias": draw(st.booleans()),
+        "batch_first": draw(st.booleans()),
+        # torch warns of dropout without a second layer
+        "dropout": draw(st.sampled_from([0.0, 0.3, 1.0] if layers > 1 else [0.0])),
+        "bidirectional": draw(st.booleans()),
+    }
+    if kind == "LSTM":
+        drawn["proj_size"] = draw(st.integers(0, hidden - 1))
+    return drawn
+
+
+@pytest.mark.parametrize("kind", LAYERS)
+@given(data=st.data(), length=st.integers(1, 6), batch=st.none() | st.integers(0, 4),
+       with_state=st.booleans(), training=st.booleans(), strided=st.booleans())  # fmt: skip
+def test_outputs_states_and_all_gradients_equal_torchs(
+    kind, data, length, batch, with_state, training, strided
+):
+    kwargs = data.draw(arguments(kind))
+    ours, theirs = (layer.train(training) for layer in pair(kind, **kwargs))
+    sizes = [length] if batch is None else [length, batch]
+    x = randn(*(sizes[::-1] if kwargs["batch_first"] else sizes), kwargs["input_size"])
+    # every second feature of a wider tensor: memory with holes
+    inputs = torch.stack([x, x + 1], dim=-1)[..., 0] if strided else x
+    state = first_state(kind, theirs, *sizes[1:]) if with_state else None
+    assert_close(*(results(layer, inputs, state, [x]) for layer in (ours, theirs)))
+
+
+@pytest.mark.parametrize("kind", LAYERS)
+@given(data=st.data(), lengths=st.lists(st.integers(1, 6), min_size=1, max_size=5),
+       with_state=st.booleans(), by_length=st.booleans())  # fmt: skip
+@example(data=None, lengths=[3, 3], with_state=True, by_length=True)
+def test_packed_sequences_equal_torchs(kind, data, lengths, with_state, by_length):
+    plain = {"input_size": 2, "hidden_size": 3}
+    kwargs = data.draw(arguments(kind)) if data else plain
+    ours, theirs = pair(kind, **kwargs)
+    lengths = sorted(lengths, reverse=True) if by_length else lengths
+    x = randn(max(lengths), len(lengths), kwargs["input_size"])
+    packed = lambda: pack_padded_sequence(x, lengths, enforce_sorted=by_length)
+    state = first_state(kind, theirs, len(lengths)) if with_state else None
+    assert_close(*(results(layer, packed, state, [x]) for layer in (ours, theirs)))
+    got, want = ours.eval()(packed())[0], theirs.eval()(packed())[0]
+    for part in ("batch_sizes", "sorted_indices", "unsorted_indices"):
+        assert_close(getattr(got, part), getattr(want, part))
+
+
+@pytest.mark.parametrize("kind", LAYERS)
+@given(lengths=st.lists(st.integers(1, 6), min_size=1, max_size=4))
+def test_a_packed_batch_gives_what_each_sequence_gives_alone(kind, lengths):
+    ours = LAYERS[kind][0](3, 5, num_layers=2, bidirectional=True).double()
+    x = randn(max(lengths), len(lengths), 3)
+    packed, state = ours(pack_padded_sequence(x, lengths, enforce_sorted=False))
+    output, _ = pad_packed_sequence(packed)
+    for n, length in enumerate(lengths):
+        alone = flat(ours(x[:length, n]))
+        assert_close([output[:length, n], *(s[:, n] for s in leaves_of(state))], alone)
+
+
+@pytest.mark.parametrize("kind", LAYERS)
+@given(data=st.data(), seed=st.integers(0, 999))
+def test_parameters_have_torchs_names_order_shapes_and_first_numbers(kind, data, seed):
+    kwargs = data.draw(arguments(kind))
+    made = []
+    for layer in LAYERS[kind]:
+        torch.manual_seed(seed)
+        made.append(layer(**kwargs))
+        made[-1].reset_parameters()  # drawn twice: the second time, too
+    ours, theirs = made
     assert list(ours.state_dict()) == list(theirs.state_dict())
     assert_close(dict(ours.state_dict()), dict(theirs.state_dict()), rtol=0, atol=0)
-    assert [len(w) for w in ours.all_weights] == [len(w) for w in theirs.all_weights]
+    assert_close(ours.all_weights, theirs.all_weights, rtol=0, atol=0)
+    for name in (*kwargs, "mode", "proj_size"):
+        assert getattr(ours, name) == getattr(theirs, name), name
+    assert repr(ours) == repr(theirs)
+    assert ours.flatten_parameters() is None
+
+
+def test_a_state_dict_of_three_projected_layers_in_two_directions_goes_both_ways():
+    arguments = {"num_layers": 3, "bidirectional": True, "proj_size": 4}
+    theirs = nn.LSTM(10, 20, **arguments).double()
+    ours = LSTM(10, 20, **arguments).double()
+    x = randn(7, 2, 10)
+    before = flat(ours(x))[0]
+    assert not torch.allclose(before, flat(theirs(x))[0])
+    ours.load_state_dict(theirs.state_dict())
+    assert_close(flat(ours(x)), flat(theirs(x)))
+    ours.reset_parameters()
+    assert not torch.allclose(flat(ours(x))[0], flat(theirs(x))[0])
     theirs.load_state_dict(ours.state_dict())
+    assert_close(flat(ours(x)), flat(theirs(x)))
 
 
-def test_dropout_acts_between_layers_in_training_only():
-    ours, theirs = pair(num_layers=2, dropout=0.5)
-    x = torch.randn(7, 2, 3).double()
-    ours.eval()
-    theirs.eval()
-    assert_close(ours(x), theirs(x))
-    ours.train()
+@pytest.mark.parametrize("kind", LAYERS)
+@pytest.mark.parametrize("how", ["pickle", "deepcopy"])
+def test_copies_compute_the_same_and_share_nothing(kind, how):
+    ours = LAYERS[kind][0](3, 5, num_layers=2, bidirectional=True, batch_first=True)
+    copies = {"pickle": lambda m: pickle.loads(pickle.dumps(m)), "deepcopy": copy.deepcopy}  # fmt: skip
+    other, x = copies[how](ours), torch.randn(2, 7, 3)
+    assert_close(flat(other(x)), flat(ours(x)), rtol=0, atol=0)
+    with torch.no_grad():
+        ours.weight_hh_l1 += 1
+    assert not torch.allclose(flat(other(x))[0], flat(ours(x))[0])
+
+
+@pytest.mark.parametrize("kind", LAYERS)
+def test_first_and_second_derivatives_are_those_of_finite_differences(kind):
+    kwargs = {"proj_size": 1} if kind == "LSTM" else {}
+    ours = LAYERS[kind][0](2, 2, num_layers=2, bidirectional=True, **kwargs).double()
+    x, state = randn(3, 2, 2), first_state(kind, ours, 2)
+
+    def function(x, *state):
+        return tuple(flat(ours(x, state if kind == "LSTM" else state[0])))
+
+    def packed(x, *state):
+        given = pack_padded_sequence(x, [2, 3], enforce_sorted=False)
+        return tuple(flat(ours(given, state if kind == "LSTM" else state[0])))
+
+    for f in (function, packed):
+        assert torch.autograd.gradcheck(f, (x, *leaves_of(state)))
+        assert torch.autograd.gradgradcheck(f, (x, *leaves_of(state)))
+
+
+@pytest.mark.parametrize("kind", LAYERS)
+def test_second_derivatives_by_the_weights_equal_torchs(kind):
+    seconds, x = [], randn(4, 2, 3)
+    for layer in pair(kind, 3, 5, num_layers=2):
+        weights = list(layer.parameters())
+        loss = layer(x)[0].square().sum()
+        firsts = torch.autograd.grad(loss, [x, *weights], create_graph=True)
+        penalty = sum(g.square().sum() for g in firsts)
+        seconds.append(torch.autograd.grad(penalty, [x, *weights]))
+    assert_close(*seconds)
+
+
+# dropout
+
+
+@pytest.mark.parametrize("kind", LAYERS)
+def test_dropout_acts_between_layers_in_training_only(kind):
+    ours, _ = pair(kind, 3, 5, num_layers=2, dropout=0.5)
+    x = randn(7, 2, 3)
     assert not torch.equal(ours(x)[0], ours(x)[0])
+    assert_close(ours.eval()(x)[0], ours(x)[0], rtol=0, atol=0)
+    blocked, _ = pair(kind, 3, 5, num_layers=2, dropout=1.0)
+    # nothing comes through to the second layer, and the first one is untouched
+    h = [flat(blocked(x))[1] for x in (x, x + 1)]
+    assert_close(h[0][1], h[1][1], rtol=0, atol=0)
+    assert not torch.allclose(h[0][0], h[1][0])
 
 
-def test_dropout_is_where_torch_has_it():
-    for ours, theirs in (
-        pair(num_layers=3, dropout=1.0),
-        pair(num_layers=2, dropout=1.0, bidirectional=True),
-    ):
-        x = torch.randn(7, 2, 3).double()  # at 1 nothing is left to chance
-        assert_close(ours(x), theirs(x))
-    one_layer = LSTM(3, 5, dropout=1.0)
-    assert_close(
-        one_layer(torch.ones(7, 2, 3)), one_layer(torch.ones(7, 2, 3)), rtol=0, atol=0
-    )
+@pytest.mark.parametrize("kind", LAYERS)
+def test_dropout_with_one_layer_warns_where_the_caller_stands(kind):
+    texts = []
+    for layer in LAYERS[kind]:
+        with pytest.warns(UserWarning, match="dropout") as caught:
+            one = layer(3, 5, dropout=0.5)
+        texts.append(str(caught[0].message))
+        if layer is LAYERS[kind][0]:
+            assert caught[0].filename == __file__
+    for text in texts:
+        assert "dropout=0.5" in text
+        assert "num_layers=1" in text
+    assert_close(flat(one(torch.ones(7, 2, 3))), flat(one(torch.ones(7, 2, 3))))
 
 
-def test_gradcheck():
-    layer = LSTM(2, 3, num_layers=2, bidirectional=True).double()
-    x = torch.randn(3, 2, 2, dtype=torch.float64, requires_grad=True)
-    assert torch.autograd.gradcheck(lambda x: layer(x)[0], x)
+# number types, contexts, transformations
 
 
-def test_repr_names_what_is_not_default():
-    assert repr(LSTM(3, 5, bidirectional=True)) == repr(
-        nn.LSTM(3, 5, bidirectional=True)
-    )
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32])
+@pytest.mark.parametrize("kind", LAYERS)
+def test_any_floating_type_gives_what_torch_gives(kind, dtype):
+    kwargs = {"num_layers": 2, "bidirectional": True}
+    ours, theirs = pair(kind, 3, 5, dtype=dtype, **kwargs)
+    x = torch.randn(7, 2, 3).to(dtype)
+    got, want = flat(ours(x)), flat(theirs(x))
+    eps = torch.finfo(dtype).eps
+    assert_close(got, want, rtol=8 * eps, atol=8 * eps)
+    made = LAYERS[kind][0](3, 5, dtype=dtype, device="cpu")
+    assert {p.dtype for p in made.parameters()} == {dtype}
+    assert LAYERS[kind][0](3, 5, device="meta")(torch.zeros(7, 2, 3, device="meta"))[
+        0
+    ].shape == (7, 2, 5)
 
 
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ({"input_size": 0}, "input_size must be at least 1, got 0"),
-        ({"hidden_size": -2}, "hidden_size must be at least 1, got -2"),
-        ({"num_layers": 0}, "num_layers must be at least 1, got 0"),
-        ({"dropout": 1.5}, r"dropout must be a probability in \[0, 1\], got 1.5"),
-    ],
-)
-def test_bad_arguments_are_named(arguments, message):
-    with pytest.raises(ValueError, match=message):
-        LSTM(**({"input_size": 3, "hidden_size": 5} | arguments))
+@pytest.mark.parametrize("kind", LAYERS)
+def test_autocast_gives_nearly_the_same_gradients_too(kind):
+    ours, theirs = pair(kind, 3, 5, dtype=torch.float32, num_layers=2)
+    x = torch.randn(7, 2, 3, requires_grad=True)
+    found = []
+    for layer in (ours, theirs):
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            output, _ = layer(x)
+            half, _ = layer(
+                x.bfloat16()
+            )  # another type than the weights', allowed here
+        gradient = torch.autograd.grad(output.float().sum(), x)[0]
+        found.append([output.float(), half.float(), gradient])
+    assert_close(*found, rtol=0, atol=0.03)
+    exact = theirs(x)[0]
+    assert 0 < (found[0][0] - exact).abs().max() < 0.03  # and it did round
 
 
-WRONG = {
-    "features": ((7, 2, 4), None, ValueError, r"last of size 3, got \(7, 2, 4\)"),
-    "axes": ((7,), None, ValueError, r"2 or 3 axes"),
-    "length": ((0, 2, 3), None, ValueError, r"at least one step, got \(0, 2, 3\)"),
-    "h_0": (
-        (7, 2, 3),
-        ((1, 3, 5), (1, 2, 5)),
-        ValueError,
-        r"h_0 of shape \(1, 2, 5\), got \(1, 3, 5\)",
-    ),
-    "c_0": (
-        (7, 2, 3),
-        ((1, 2, 5), (2, 2, 5)),
-        ValueError,
-        r"c_0 of shape \(1, 2, 5\), got \(2, 2, 5\)",
-    ),
-    "unbatched": (
-        (7, 3),
-        ((1, 1, 5), (1, 5)),
-        ValueError,
-        r"h_0 of shape \(1, 5\), got \(1, 1, 5\)",
-    ),
-}
+@pytest.mark.parametrize("kind", LAYERS)
+def test_functional_call_takes_other_weights_for_once(kind):
+    ours, theirs = pair(kind, 3, 5, num_layers=2, bidirectional=True)
+    x = randn(7, 2, 3)
+    before = flat(ours(x))
+    other = {name: p.detach() * 0.5 for name, p in ours.named_parameters()}
+    got = flat(functional_call(ours, other, x))
+    assert_close(flat(ours(x)), before, rtol=0, atol=0)
+    theirs.load_state_dict(other)
+    assert_close(got, flat(theirs(x)))
+    tied = dict(other, weight_hh_l1=other["weight_hh_l0"])  # one tensor in two places
+    theirs.load_state_dict(tied)
+    assert_close(flat(functional_call(ours, tied, x)), flat(theirs(x)))
 
 
-@pytest.mark.parametrize("case", WRONG)
-def test_shapes_that_do_not_fit_are_named_both(case):
-    shape, state, error, message = WRONG[case]
-    with pytest.raises(error, match=message):
-        LSTM(3, 5)(torch.zeros(shape), state and tuple(map(torch.zeros, state)))
+@pytest.mark.parametrize("kind", LAYERS)
+def test_vmap_runs_many_models_at_once(kind):
+    models = [LAYERS[kind][0](3, 5, bidirectional=True).double() for _ in range(3)]
+    parameters, buffers = stack_module_state(models)
+    x = randn(7, 2, 3).detach()
+    skeleton = copy.deepcopy(models[0]).to("meta")
+
+    def call(parameters, buffers):
+        return functional_call(skeleton, (parameters, buffers), (x,))[0]
+
+    got = vmap(call)(parameters, buffers)
+    assert_close(got, torch.stack([model(x)[0] for model in models]))
 
 
-def test_what_is_not_a_tensor_or_a_pair_is_refused_by_its_type():
-    packed = nn.utils.rnn.pack_padded_sequence(torch.zeros(7, 2, 3), [7, 5])
-    with pytest.raises(TypeError, match="expected a tensor, got PackedSequence"):
-        LSTM(3, 5)(packed)
-    with pytest.raises(TypeError, match=r"as a pair \(h_0, c_0\), got Tensor"):
-        LSTM(3, 5)(torch.zeros(7, 2, 3), torch.zeros(1, 2, 5))
+def test_a_weight_that_is_set_anew_is_used():
+    ours, theirs = pair("LSTM", 3, 5)
+    for layer in (ours, theirs):
+        layer.weight_hh_l0 = nn.Parameter(torch.ones(20, 5).double())
+    x = randn(4, 2, 3)
+    assert_close(flat(ours(x)), flat(theirs(x)))
+
+
+def test_the_whole_interface_is_exported():
+    for name in ("LSTM", "GRU", "LSTMCell", "GRUCell"):
+        assert getattr(lstm, name).__name__ == name

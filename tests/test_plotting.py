@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from lstm import diagrams, plotting
+from lstm import diagrams, gru_diagram, plotting
 from lstm.plotting import plt
 
 DRAWN = {
@@ -20,6 +20,10 @@ DRAWN = {
 } | {
     f"lstm_cell {stage}": lambda stage=stage: diagrams.lstm_cell(stage)
     for stage in diagrams.STAGES
+}
+DRAWN |= {
+    f"gru_cell {reset}": lambda reset=reset: gru_diagram.gru_cell(reset)
+    for reset in gru_diagram.RESETS
 }
 
 
@@ -55,3 +59,23 @@ def test_an_unknown_stage_is_answered_with_the_known():
         match="unknown stage 'gate': expected one of gates, candidate, cell, hidden, whole",
     ):
         diagrams.lstm_cell("gate")
+
+
+def test_on_the_way_up_to_the_candidate_the_reset_stands_behind_the_matrix_or_before():
+    def way(reset):
+        texts = gru_diagram.gru_cell(reset).axes[0].texts
+        plt.close("all")
+        places = [(*text.get_position(), text.get_text()) for text in texts]
+        return [text for x, _, text in sorted(places) if x == gru_diagram.NEW and text]
+
+    reset, matrix = r"$\times$", r"$\cdot\,\mathbf{W}_{hn} + \mathbf{b}_{hn}$"
+    candidate = r"$\tilde{\mathbf{H}}_t$ tanh"
+    assert way("after") == [matrix, reset, candidate]
+    assert way("before") == [reset, matrix, candidate]
+
+
+def test_an_unknown_reset_is_answered_with_the_known():
+    with pytest.raises(
+        ValueError, match="unknown reset 'behind': expected one of after, before"
+    ):
+        gru_diagram.gru_cell("behind")

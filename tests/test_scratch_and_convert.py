@@ -5,8 +5,20 @@ import torch
 from torch import nn
 from torch.testing import assert_close
 
-from lstm import from_torch, get_lstm_params, init_lstm_state, lstm, to_torch
-from lstm.convert import NAMES
+from lstm import (
+    from_torch,
+    get_gru_params,
+    get_lstm_params,
+    gru,
+    gru_step_reset_before,
+    gru_to_torch,
+    init_gru_state,
+    init_lstm_state,
+    lstm,
+    scan,
+    to_torch,
+)
+from lstm.convert import GRU_NAMES, NAMES
 
 V, H = 7, 5
 
@@ -126,3 +138,52 @@ def test_a_layer_of_two_layers_is_refused():
 def test_a_state_of_another_batch_is_refused():
     with pytest.raises(RuntimeError, match="must match"):
         lstm(torch.zeros(2, 3, V), init_lstm_state(2, H), get_lstm_params(V, H))
+
+
+# the GRU's three
+
+
+def test_a_gru_has_eleven_parameters_one_triple_less():
+    params = get_gru_params(V, H)
+    names = (*GRU_NAMES, "W_hq", "b_q")
+    shapes = {"W_x": (V, H), "W_h": (H, H), "b_": (H,)}
+    for name, p in zip(names, params, strict=True):
+        own = {"W_hq": (H, V), "b_q": (V,)}
+        assert tuple(p.shape) == (own.get(name) or shapes[name[:-1]])
+        assert p.requires_grad
+        assert p.is_leaf
+    with pytest.raises(ValueError, match="num_hiddens must be a positive integer"):
+        get_gru_params(V, 0)
+
+
+def test_the_scratch_gru_is_the_form_with_the_reset_before_gradients_too():
+    params = [
+        torch.randn_like(p).double().requires_grad_() for p in get_gru_params(V, H)
+    ]
+    x = torch.randn(6, 2, V, dtype=torch.float64, requires_grad=True)
+    (h,) = (s.double() + 0.3 for s in init_gru_state(2, H))
+    scores, (last,) = gru(x, (h,), params)
+    weights = [w.requires_grad_() for w in gru_to_torch(params).values()]
+    outputs, (end,) = scan(gru_step_reset_before, x, (h,), weights)
+    assert_close(scores, (outputs @ params[-2] + params[-1]).flatten(0, 1))
+    assert_close(last, end)
+    ours = torch.autograd.grad(last.sum(), [*params[:9], x])
+    stacked = torch.autograd.grad(end.sum(), [*weights[:3], x])
+    w_ih, w_hh, b_ih = (t.chunk(3) for t in stacked[:3])
+    carried = [t for k in (1, 0, 2) for t in (w_ih[k].T, w_hh[k].T, b_ih[k])]
+    assert_close(list(ours), [*carried, stacked[3]])
+
+
+def test_torchs_gru_loads_the_same_weights_and_computes_another_function():
+    params = [torch.randn_like(p).double() for p in get_gru_params(V, H)]
+    layer = nn.GRU(V, H).double()
+    layer.load_state_dict(gru_to_torch(params))
+    x = torch.randn(6, 2, V).double()
+    (start,) = (s.double() for s in init_gru_state(2, H))
+    _, (last,) = gru(x, (start,), params)
+    assert (layer(x)[1][0] - last).abs().max() > 0.05
+
+
+def test_a_gru_list_of_another_length_is_refused():
+    with pytest.raises(ValueError, match="expected the 11 parameters .* got 14"):
+        gru_to_torch(drawn())

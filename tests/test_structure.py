@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 
 import jupytext
@@ -17,11 +18,15 @@ sys.path.insert(0, str(ROOT / "tools"))
 import chapters  # noqa: E402  the pipeline is not part of the package
 
 FLOORS = {
-    "cells": 0, "scratch": 0, "shapes": 0, "tables": 0, "data": 0, "plotting": 0, "diagrams": 0, "training": 0,
-    "d2l": 0, "layers": 1, "convert": 1, "models": 2, "bench": 3, "__main__": 4,
+    "cells": 0, "backward": 0, "scratch": 0, "checks": 0, "shapes": 0, "tables": 0, "data": 0, "plotting": 0,
+    "diagrams": 0, "gru_diagram": 0, "training": 0, "d2l": 0, "layers": 1, "cell_modules": 1, "convert": 1,
+    "models": 2, "parity": 2, "bench": 3, "__main__": 4,
 }  # fmt: skip
 # same floor, one direction
-WITHIN = {("diagrams", "plotting"), ("shapes", "tables"), ("d2l", "data")}
+WITHIN = {
+    ("diagrams", "plotting"), ("gru_diagram", "diagrams"), ("gru_diagram", "plotting"), ("shapes", "tables"),
+    ("shapes", "checks"), ("d2l", "data"),
+}  # fmt: skip
 LIGHT = {"torch", "numpy", "lstm"}  # all that `import lstm` may need
 SOURCES = chapters.sources()
 NOTEBOOKS = sorted(ROOT.glob("chapters/*.ipynb"))
@@ -170,34 +175,44 @@ def test_cells_that_nbval_ignores_are_the_exception_and_assert_nothing(path):
 
 
 def definitions(source):
-    """What a module or a cell defines: functions and classes with their decorators, constants; name to text."""
+    """What a module or a cell defines: functions and classes with their decorators, constants; name to text.
+
+    A method goes by Class.method, and its text stands at the left margin.
+    """
     found = {}
     for node in ast.parse(source).body:
-        first = min(
-            [node.lineno, *(d.lineno for d in getattr(node, "decorator_list", []))]
-        )
-        text = "\n".join(source.splitlines()[first - 1 : node.end_lineno])
-        if hasattr(node, "name"):
-            found[node.name] = text
-        elif isinstance(node, ast.Assign):
-            found[ast.unparse(node.targets[0])] = text
+        if isinstance(node, ast.Assign):
+            found[ast.unparse(node.targets[0])] = text_of(source, node)
+        elif hasattr(node, "name"):
+            found[node.name] = text_of(source, node)
+        if isinstance(node, ast.ClassDef):
+            methods = [part for part in node.body if hasattr(part, "name")]
+            found |= {f"{node.name}.{m.name}": text_of(source, m) for m in methods}
     return found
 
 
+def text_of(source, node):
+    first = min([node.lineno, *(d.lineno for d in getattr(node, "decorator_list", []))])
+    lines = source.splitlines()[first - 1 : node.end_lineno]
+    return textwrap.dedent("\n".join(lines))
+
+
 def mirrors():
+    """Cells that begin `# lstm/file.py`, or `# lstm/file.py, class Name` where they quote methods of a class."""
     for path in NOTEBOOKS:
         for n, cell in enumerate(nbformat.read(path, as_version=4).cells):
             head, _, body = cell.source.partition("\n")
             if cell.cell_type == "code" and head.startswith("# lstm/"):
-                yield pytest.param(
-                    ROOT / head.removeprefix("# "), body, id=f"{path.stem}[{n}]"
-                )
+                file, _, owner = head.removeprefix("# ").partition(", class ")
+                yield pytest.param(ROOT / file, owner, body, id=f"{path.stem}[{n}]")
 
 
-@pytest.mark.parametrize(("module", "cell"), list(mirrors()))
-def test_a_mirror_cell_quotes_the_package_word_for_word(module, cell):
+@pytest.mark.parametrize(("module", "owner", "cell"), list(mirrors()))
+def test_a_mirror_cell_quotes_the_package_word_for_word(module, owner, cell):
     package, quoted = definitions(module.read_text(encoding="utf-8")), definitions(cell)
     assert quoted, "a mirror cell defines something"
+    if owner:
+        quoted = {f"{owner}.{name}": text for name, text in quoted.items()}
     assert quoted == {name: package.get(name) for name in quoted}
 
 
