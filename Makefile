@@ -12,7 +12,7 @@ PAGES := $(wildcard chapters/*.ipynb) $(shell find book -type f) _toc.yml
 CONFIG := _build/_config.yml
 HTML := _build/html/index.html
 
-.PHONY: help book test test-offline chapters serve bench clean clean-env FORCE
+.PHONY: help book test test-offline chapters serve bench faults clean clean-env FORCE
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 
@@ -61,6 +61,9 @@ serve: book  ## build the book and serve it on this machine, PORT=8000
 
 bench: $(READY)  ## measure training speeds side by side; OUTPUT=file.json keeps them
 	$(BIN)/python -m lstm bench $(if $(OUTPUT),--output $(OUTPUT))
+
+faults: $(READY)  ## plant faults in a copy of the package and show which tests catch them
+	$(BIN)/python tools/faults.py
 
 clean:  ## remove what was built; the environment stays
 	rm -rf _build .pytest_cache .ruff_cache

@@ -17,7 +17,7 @@ import torch
 from torch import nn
 from torch.nn.functional import one_hot
 
-from lstm.layers import LSTM
+from lstm.layers import GRU, LSTM
 from lstm.models import LanguageModel, SequenceClassifier
 from lstm.scratch import get_lstm_params, init_lstm_state, lstm
 from lstm.training import full_precision, pick_device, score
@@ -39,7 +39,8 @@ class Task:
     unit: str
 
 
-TEXT = Task(32, 35, 28, 256, "tokens/s")  # chapters 2 and 3
+TEXT = Task(32, 35, 28, 256, "tokens/s")  # chapters 2, 3 and 6
+WIDER = 298  # units of a GRU with as many parameters as TEXT's LSTM
 ROWS = Task(100, 28, 28, 128, "images/s")  # chapter 4, MNIST's shape
 
 
@@ -61,6 +62,22 @@ def text_contestants(device):
     for name, layer in {"lstm.LSTM": LSTM, "torch.nn.LSTM": nn.LSTM}.items():
         model = LanguageModel(layer(TEXT.input_size, TEXT.hidden_size)).to(device)
         contestants[name] = (
+            lambda model=model: score(model(x), y),
+            list(model.parameters()),
+        )
+    return contestants
+
+
+def gru_contestants(device):
+    """One training step each of the LSTM and of GRUs with as many units, or with as many parameters."""
+    torch.manual_seed(0)
+    x = torch.randint(TEXT.input_size, (TEXT.batch, TEXT.length), device=device)
+    y = torch.randint(TEXT.input_size, (TEXT.batch, TEXT.length), device=device)
+    contestants = {}
+    for name, kind, size in (("torch.nn.LSTM", nn.LSTM, TEXT.hidden_size), ("torch.nn.GRU", nn.GRU, TEXT.hidden_size),
+                             ("torch.nn.GRU", nn.GRU, WIDER), ("lstm.GRU", GRU, TEXT.hidden_size)):  # fmt: skip
+        model = LanguageModel(kind(TEXT.input_size, size)).to(device)
+        contestants[f"{name}, {size} units"] = (
             lambda model=model: score(model(x), y),
             list(model.parameters()),
         )
@@ -108,6 +125,7 @@ def run(device="auto", rounds=ROUNDS, seconds=SECONDS):
     tasks = {}
     for name, task, contestants, per_step in (
         ("text", TEXT, text_contestants(device), TEXT.batch * TEXT.length),
+        ("gru", TEXT, gru_contestants(device), TEXT.batch * TEXT.length),
         ("rows", ROWS, rows_contestants(device), ROWS.batch),
     ):
         speeds = measure(contestants, per_step, rounds, seconds)

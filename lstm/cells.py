@@ -37,7 +37,7 @@ def projected_lstm_step(x, state, w_ih, w_hh, b_ih, b_hh, w_hr):
     """One step of the LSTM whose hidden state is shortened by a matrix; the cell keeps its size.
 
     x: (N, D)   state: (h, c), h: (N, P), c: (N, H)   w_hh: (4H, P)   w_hr: (P, H)   the others as for `lstm_step`
-    Source: Sak et al. (2014), section 2.2, in the form of torch.nn.LSTM with proj_size.
+    Source: Sak et al. (2014), in the form of torch.nn.LSTM with proj_size.
     """
     h, c = lstm_step(x, state, w_ih, w_hh, b_ih, b_hh)
     return linear(h, w_hr), c
@@ -47,19 +47,19 @@ def gru_step(x, state, w_ih, w_hh, b_ih=None, b_hh=None):
     """One step of the GRU as torch computes it; the gates are stacked in the order r, z, n.
 
     x: (N, D)   state: (h,), h: (N, H)   w_ih: (3H, D)   w_hh: (3H, H)   b_ih, b_hh: (3H)
-    Source: Cho et al. (2014), with the reset gate applied after the product.
+    Source: Cho et al. (2014), with the reset gate applied after the product, as in the first version of the preprint.
     """
     (h,) = state
     r_x, z_x, n_x = linear(x, w_ih, b_ih).chunk(3, dim=-1)
     r_h, z_h, n_h = linear(h, w_hh, b_hh).chunk(3, dim=-1)
     r, z = (r_x + r_h).sigmoid(), (z_x + z_h).sigmoid()
-    # the reset gate comes after the product, as in torch; Cho et al. put it before
+    # the reset gate comes after the product; the published paper puts it before
     n = (n_x + r * n_h).tanh()
     return ((1 - z) * n + z * h,)
 
 
 def gru_step_reset_before(x, state, w_ih, w_hh, b_ih=None, b_hh=None):
-    """One step of the GRU as Cho et al. (2014) print it: the state is reset before the product.
+    """One step of the GRU as the published paper has it, Cho et al. (2014): the state is reset before the product.
 
     Shapes and the order of the gates are those of `gru_step`; the function is another.
     """

@@ -11,6 +11,13 @@ matplotlib.use("Agg")
 hypothesis.settings.register_profile(
     "steady", derandomize=True, deadline=None, database=None
 )
+hypothesis.settings.register_profile(
+    "first",  # stop at the first failure, without a search for the smallest
+    derandomize=True,
+    deadline=None,
+    database=None,
+    phases=[hypothesis.Phase.explicit, hypothesis.Phase.generate],
+)
 hypothesis.settings.register_profile("explore", deadline=None, max_examples=1000)
 hypothesis.settings.load_profile("steady")
 

@@ -6,10 +6,16 @@ import sys
 
 import pytest
 
-from lstm import bench
+from lstm import bench, shapes
 
 MODELS = {
     "text": {"scratch (the notes)", "lstm.LSTM", "torch.nn.LSTM"},
+    "gru": {
+        "torch.nn.LSTM, 256 units",
+        "torch.nn.GRU, 256 units",
+        "torch.nn.GRU, 298 units",
+        "lstm.GRU, 256 units",
+    },
     "rows": {"LSTM", "Hand-LSTM", "BI-LSTM", "Hand-BI-LSTM"},
 }
 
@@ -34,6 +40,13 @@ def test_a_report_names_machine_versions_date_and_a_speed_for_each_model(tmp_pat
     path = bench.save(report, tmp_path / "below" / "report.json")
     assert json.loads(path.read_text(encoding="utf-8")) == report
     assert [p.name for p in path.parent.iterdir()] == ["report.json"]
+
+
+def test_the_wider_gru_has_as_many_parameters_as_the_lstm():
+    sizes = bench.TEXT.input_size, bench.TEXT.hidden_size
+    wanted = shapes.count(*sizes)
+    counts = {h: shapes.count(sizes[0], h, kind="GRU") for h in range(256, 320)}
+    assert min(counts, key=lambda h: abs(counts[h] - wanted)) == bench.WIDER
 
 
 def test_the_median_of_the_counted_rounds_is_taken(monkeypatch):

@@ -119,99 +119,87 @@ r"""
 ## 4.4 By hand
 
 If a bidirectional LSTM is two LSTMs, then one `lstm_step` and a loop must be enough to build it. The loop is the
-package's `scan`, quoted:
+package's `scan`, quoted. With `reverse` it reads from the end to the beginning, and turns the outputs round again, so
+that step $t$ of one direction lies beside step $t$ of the other.
 """
 
 
 # %%
 # lstm/cells.py
-def scan(step, inputs, state, weights):
-    """Apply one step along a sequence, carrying the state.
+def scan(step, inputs, state, weights, reverse=False):
+    """Apply one step along a sequence, or from its end to its beginning, carrying the state.
 
     inputs: (L, N, D)   ->   outputs: (L, N, H), the hidden state after every step; and the last state
     """
     outputs = []
-    for x in inputs:
+    for x in inputs.flip(0) if reverse else inputs:
         state = step(x, state, *weights)
         outputs.append(state[0])
-    return torch.stack(outputs), state
+    return torch.stack(outputs[::-1] if reverse else outputs), state
 
 
 # %% [markdown]
 r"""
-Run it over the sequence, run it over the reversed sequence, turn the second result round again so that step $t$ lies
-beside step $t$, and join. `flip(0)` reverses the time axis.
+`lstm.LSTM`, the package's layer, is this loop over directions and layers, with PyTorch's names. From here on it is the
+"Hand" in the models' names. We build the bidirectional LSTM from two of them, one for each direction: the second reads
+the sequence turned round (`flip(0)` reverses the time axis), and its output is turned round again.
+
+Names show which parameters belong to which: those of the second direction end in `_reverse`.
 """
 
+# %%
+theirs = nn.LSTM(3, 5, bidirectional=True).double()
+for name, parameter in theirs.named_parameters():
+    print(f"{name:22}", tuple(parameter.shape))
 
 # %%
-def both_ways(inputs, forward_weights, reverse_weights, h_0, c_0):
+forward, reverse = lstm.LSTM(3, 5).double(), lstm.LSTM(3, 5).double()
+for layer, suffix in ((forward, ""), (reverse, "_reverse")):
+    own = {name: getattr(theirs, name + suffix) for name, _ in layer.named_parameters()}
+    layer.load_state_dict(own)
+
+
+def both_ways(inputs, h_0, c_0):
     """inputs: (L, N, D)   h_0, c_0: (2, N, H)   ->   output: (L, N, 2H), (h_n, c_n), each (2, N, H)"""
-    ahead, end = scan(lstm.lstm_step, inputs, (h_0[0], c_0[0]), forward_weights)
-    back, start = scan(
-        lstm.lstm_step, inputs.flip(0), (h_0[1], c_0[1]), reverse_weights
-    )
-    h_n, c_n = (torch.stack(pair) for pair in zip(end, start, strict=True))
+    ahead, end = forward(inputs, (h_0[:1], c_0[:1]))
+    back, start = reverse(inputs.flip(0), (h_0[1:], c_0[1:]))
+    h_n, c_n = (torch.cat(states) for states in zip(end, start, strict=True))
     return torch.cat([ahead, back.flip(0)], dim=-1), (h_n, c_n)
 
 
 # %% [markdown]
 r"""
-The proof, as in chapter 3: the same weights (`all_weights` holds one list for each direction), starting states that are
-not zero, 64-bit floats; outputs, final states, and the gradient of every parameter, of the input and of the states.
-"""
-
-# %%
-theirs = nn.LSTM(3, 5, bidirectional=True).double()
-leaves = [torch.randn(7, 4, 3), torch.randn(2, 4, 5), torch.randn(2, 4, 5)]
-x, h_0, c_0 = leaves = [t.double().requires_grad_() for t in leaves]
-results = []
-for run in (
-    lambda: both_ways(x, *theirs.all_weights, h_0, c_0),
-    lambda: theirs(x, (h_0, c_0)),
-):
-    output, (h_n, c_n) = run()
-    torch.manual_seed(1)
-    scalar = sum((torch.randn_like(t) * t).sum() for t in (output, h_n, c_n))
-    results.append(
-        [
-            output,
-            h_n,
-            c_n,
-            *torch.autograd.grad(scalar, [*theirs.parameters(), *leaves]),
-        ]
-    )
-assert_close(*results)
-print(
-    len(results[0]),
-    "tensors agree: output, h_n, c_n and",
-    len(results[0]) - 3,
-    "gradients",
-)
-
-# %% [markdown]
-r"""
-Names show the pairing: a parameter of the second direction has the name of the first, with `_reverse` behind it.
-"""
-
-# %%
-for name, parameter in theirs.named_parameters():
-    print(f"{name:22}", tuple(parameter.shape))
-
-# %% [markdown]
-r"""
-`lstm.LSTM`, the package's layer, is this loop over directions and layers with PyTorch's names. From here on it is the
-"Hand" in the models' names.
+The proof, as in chapter 3: the same weights, starting states that are not zero, 64-bit floats; outputs, final states,
+and the gradient of every parameter, of the input and of the states. And a third layer stands beside them, the package's own
+bidirectional one, which is built in the same way.
 """
 
 # %%
 ours = lstm.LSTM(3, 5, bidirectional=True).double()
 _ = ours.load_state_dict(theirs.state_dict())
-assert_close(ours(x, (h_0, c_0)), theirs(x, (h_0, c_0)))
+leaves = [torch.randn(7, 4, 3), torch.randn(2, 4, 5), torch.randn(2, 4, 5)]
+x, h_0, c_0 = leaves = [t.double().requires_grad_() for t in leaves]
+
+
+def everything(output, states, parameters):
+    """Output, final states and all gradients, of one random mixture of the first three."""
+    torch.manual_seed(1)
+    tensors = [output, *states]
+    scalar = sum((torch.randn_like(t) * t).sum() for t in tensors)
+    return [*tensors, *torch.autograd.grad(scalar, [*parameters, *leaves])]
+
+
+two = everything(
+    *both_ways(x, h_0, c_0), [*forward.parameters(), *reverse.parameters()]
+)
+one = everything(*ours(x, (h_0, c_0)), ours.parameters())
+want = everything(*theirs(x, (h_0, c_0)), theirs.parameters())
+assert_close(two, want)
+assert_close(one, want)
+print(len(want), "tensors agree: output, h_n, c_n and", len(want) - 3, "gradients")
 
 # %% [markdown]
 r"""
-
 ## 4.5 Four models on handwritten digits
 
 The study repository that this book grew from trains four models: LSTM, BI-LSTM (both `nn.LSTM`), Hand-LSTM and

@@ -20,14 +20,15 @@ from itertools import product
 
 import torch
 from torch import nn
-from torch.nn.functional import dropout
+from torch.nn.functional import dropout, linear
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence, pad_sequence
 from torch.testing import assert_close
 
 import lstm
 from lstm import diagrams
+from lstm.cells import lstm_step
 from lstm.plotting import plt
-from lstm.shapes import _both, _check, _shape  # used by the quoted cell of section 5.3
+from lstm.shapes import GATES, _both, _check, _shape  # for the quoted cell of 5.3
 
 # %% [markdown]
 r"""
@@ -91,23 +92,26 @@ lstm.shapes.table(10, 20, num_layers=2, bidirectional=True, length=5, batch=8)
 
 # %% [markdown]
 r"""
+(In a terminal, `python -m lstm shapes LSTM --input-size 10 --hidden-size 20 --num-layers 2 --bidirectional` prints the same.)
 PyTorch counts layers from 0, so `_l1` is the second. Read its `weight_ih_l1`: its input is both directions of the layer below, hence $2H$ columns. `4H` rows
 are the four gates of chapter 3. $K = 2 \cdot 2$ states are stacked.
 
-How does it know? By arithmetic only; there is no tensor in this function:
+How does it know? By arithmetic only; there is no tensor in this function. (`kind` is for chapter 6: a GRU has three blocks
+of $H$ rows where an LSTM has four.)
 """
 
 
 # %%
 # lstm/shapes.py
 def parameters(input_size, hidden_size, num_layers=1, bias=True, batch_first=False, dropout=0.0,
-               bidirectional=False, proj_size=0):  # fmt: skip
+               bidirectional=False, proj_size=0, *, kind="LSTM"):  # fmt: skip
     """Return the `Shape` of every parameter, in torch's order; arguments and errors are torch.nn.LSTM's.
 
     batch_first and dropout change no parameter; they are taken so that one set of arguments fits everywhere.
+    kind: "LSTM", "GRU" or "RNN"; only an LSTM takes proj_size.
     """
-    _check(input_size, hidden_size, num_layers, dropout, proj_size)
-    gates = ("4H", 4 * hidden_size)
+    _check(kind, input_size, hidden_size, num_layers, bias, batch_first, dropout, proj_size)  # fmt: skip
+    gates = (f"{GATES[kind]}H" if GATES[kind] > 1 else "H", GATES[kind] * hidden_size)
     recurrent = ("P", proj_size) if proj_size else ("H", hidden_size)
     shapes = []
     for layer in range(num_layers):
@@ -358,6 +362,17 @@ assert "hidden[0]" in refusals[1]
 
 # %% [markdown]
 r"""
+The package's own layer raises the same types of error in the same places, and names both shapes:
+"""
+
+# %%
+try:
+    lstm.LSTM(10, 20)(torch.randn(5, 8, 10), state_of_another_batch)
+except RuntimeError as error:
+    print(error)
+
+# %% [markdown]
+r"""
 ## 5.6 Several layers, and the order of `h_n`
 
 Layer $l \ge 2$ takes as its input the hidden states of the layer below:
@@ -482,32 +497,58 @@ $$
 \mathbf{h}_t = \mathbf{W}_{hr} \, (\mathbf{o}_t \odot \tanh \mathbf{c}_t), \qquad \mathbf{W}_{hr} \in \mathbb{R}^{P \times H}. \tag{5.1}
 $$
 
-So `weight_hh` becomes $4H \times P$, and output, `h_0` and `h_n` have $P$ features. The cell keeps $H$. By hand it is
-chapter 1's step and one product more; the hidden state is then no longer confined to $(-1, 1)$.
+So `weight_hh` becomes $4H \times P$, and output, `h_0` and `h_n` have $P$ features. The cell keeps $H$. In code it is
+chapter 1's step and one product more:
+"""
+
+
+# %%
+# lstm/cells.py
+def projected_lstm_step(x, state, w_ih, w_hh, b_ih, b_hh, w_hr):
+    """One step of the LSTM whose hidden state is shortened by a matrix; the cell keeps its size.
+
+    x: (N, D)   state: (h, c), h: (N, P), c: (N, H)   w_hh: (4H, P)   w_hr: (P, H)   the others as for `lstm_step`
+    Source: Sak et al. (2014), in the form of torch.nn.LSTM with proj_size.
+    """
+    h, c = lstm_step(x, state, w_ih, w_hh, b_ih, b_hh)
+    return linear(h, w_hr), c
+
+
+# %% [markdown]
+r"""
+`lstm.LSTM` is `scan` over that step. It takes PyTorch's parameters as they are, and gives the same output and states:
 """
 
 # %%
 projected = nn.LSTM(10, 20, proj_size=3).double()
-*weights, w_hr = projected.all_weights[0]
-
-
-def projected_step(x, state, *weights):
-    h, c = lstm.lstm_step(x, state, *weights)
-    return h @ w_hr.T, c
-
-
+ours = lstm.LSTM(10, 20, proj_size=3).double()
+_ = ours.load_state_dict(projected.state_dict())
 x64 = torch.randn(5, 8, 10).double()
-start = torch.randn(8, 3).double(), torch.randn(8, 20).double()
-output, (h, c) = lstm.scan(projected_step, x64, start, weights)
-want, (h_n, c_n) = projected(x64, (start[0][None], start[1][None]))
-assert_close(output, want)
-assert_close((h, c), (h_n[0], c_n[0]))
-print("output", tuple(want.shape), "  h_n", tuple(h_n.shape), "  c_n", tuple(c_n.shape))
+start = torch.randn(1, 8, 3).double(), torch.randn(1, 8, 20).double()
+output, (h_n, c_n) = projected(x64, start)
+assert_close(ours(x64, start), (output, (h_n, c_n)))
+by_step, last = lstm.scan(
+    projected_lstm_step, x64, (start[0][0], start[1][0]), projected.all_weights[0]
+)
+assert_close((by_step, last), (output, (h_n[0], c_n[0])))
+print(
+    "output", tuple(output.shape), "  h_n", tuple(h_n.shape), "  c_n", tuple(c_n.shape)
+)
+
+# %% [markdown]
+r"""
+The hidden state is now a sum of many numbers from $(-1, 1)$, and no longer confined to that range itself:
+"""
 
 # %%
 with torch.no_grad():
     projected.weight_hr_l0 *= 50
 assert projected(x64)[0].abs().max() > 1  # not confined any more
+
+# %% [markdown]
+r"""
+What it saves: with 1,024 units and 256 inputs, projecting to 256 takes the parameters to less than half.
+"""
 
 # %%
 full, small = lstm.shapes.count(256, 1024), lstm.shapes.count(256, 1024, proj_size=256)
@@ -627,6 +668,49 @@ for n, sequence in enumerate(mixed):  # our order, not the sorted one
 
 # %% [markdown]
 r"""
+How does a layer run a packed batch? The quoted function is all there is to it. At step $t$ only the first `batch_sizes[t]`
+sequences are running; the states of the others are left alone. Forward, those are sequences that have ended, and keep
+their last state. In reverse, they have not begun, and keep their first one.
+"""
+
+
+# %%
+# lstm/cells.py
+def scan_packed(step, inputs, state, weights, batch_sizes, reverse=False):
+    """Apply one step along a packed batch: at step t its first batch_sizes[t] sequences are running.
+
+    inputs: (sum of batch_sizes, D), all of step 0, then all of step 1 ...; batch_sizes: a list that never rises
+    ->   outputs, likewise; and the last state of every sequence
+    A sequence that has ended keeps its last state; in reverse, one that has not begun keeps its first.
+    """
+    outputs, steps = [], inputs.split(batch_sizes)
+    for x in reversed(steps) if reverse else steps:
+        n = len(x)
+        running = step(x, tuple(old[:n] for old in state), *weights)
+        state = tuple(
+            torch.cat([new, old[n:]]) for new, old in zip(running, state, strict=True)
+        )
+        outputs.append(running[0])
+    return torch.cat(outputs[::-1] if reverse else outputs), state
+
+
+# %% [markdown]
+r"""
+With it `lstm.LSTM` takes packed sequences like PyTorch's layer, sorted or not, and gives the same packed output:
+"""
+
+# %%
+theirs = nn.LSTM(10, 20, num_layers=2, bidirectional=True)
+ours = lstm.LSTM(10, 20, num_layers=2, bidirectional=True)
+_ = ours.load_state_dict(theirs.state_dict())
+got, want = ours(packed), theirs(packed)
+assert_close(got[0].data, want[0].data)
+assert torch.equal(got[0].batch_sizes, want[0].batch_sizes)
+assert_close(got[1], want[1])  # in the order in which we gave the sequences
+print(packed.batch_sizes.tolist(), tuple(got[0].data.shape))
+
+# %% [markdown]
+r"""
 ## 5.10 The tensor operations of hand-written models
 
 The study notes explain these one by one, since their hand-written LSTMs use them. Here is each, with what it is for.
@@ -735,7 +819,8 @@ r"""
 
 - Which shape is *fast*. `batch_first` costs a transpose at most; packing saves work on long padding and costs some
   bookkeeping. Measure in your case.
-- Shapes of `nn.GRU` in full: as above without `c_0`, `c_n` and projection, with $3H$ in place of $4H$.
+- The shapes of `nn.GRU`: as above without `c_0`, `c_n` and projection, with $3H$ in place of $4H$. `lstm.shapes` lists them
+  with `kind="GRU"`; chapter 6 is about it.
 - That a program whose shapes fit is right: several of the traps above passed without an error.
 
 ## Summary
