@@ -68,7 +68,7 @@ def layer_input(layer, given):
         )
     # torch checks a packed input of a GRU, not of an LSTM: there the product complains
     error = RuntimeError if packed and layer.mode == "LSTM" else ValueError
-    _dtype("the input", data, layer.weight_ih_l0.dtype, error)
+    same_dtype("the input", data, layer.weight_ih_l0.dtype, error)
     if shape[-1] != size:
         raise RuntimeError(
             f"expected the last axis of the input to be of size {size} (input_size), got {shape}"
@@ -86,7 +86,7 @@ def cell_input(cell, given):
         raise ValueError(
             f"{type(cell).__name__}: expected an input of 1 or 2 axes, the last of size {size}, got {shape}"
         )
-    _dtype("the input", given, cell.weight_ih.dtype, RuntimeError)
+    same_dtype("the input", given, cell.weight_ih.dtype, RuntimeError)
     if shape[-1] != size:
         raise RuntimeError(
             f"expected the last axis of the input to be of size {size} (input_size), got {shape}"
@@ -133,7 +133,7 @@ def layer_state(state, sizes, dtype):
             raise RuntimeError(
                 f"expected {name} of shape {size}, got {tuple(tensor.shape)}"
             )
-        _dtype(name, tensor, dtype, RuntimeError)
+        same_dtype(name, tensor, dtype, RuntimeError)
 
 
 def cell_state(cell, state, size):
@@ -147,6 +147,17 @@ def cell_state(cell, state, size):
             )
 
 
+def same_dtype(what, tensor, expected, error):
+    """Check a tensor's number type; under autocast every type is taken."""
+    kind = tensor.device.type
+    casting = torch.amp.is_autocast_available(kind) and torch.is_autocast_enabled(kind)
+    if tensor.dtype == expected or casting:
+        return
+    raise error(
+        f"expected {what} in {expected}, got {tensor.dtype}: convert one of them by .to(...)"
+    )
+
+
 def _probability(dropout):
     message = f"dropout must be a number in [0, 1], a probability, got {dropout!r}"
     try:
@@ -156,16 +167,6 @@ def _probability(dropout):
     number = isinstance(dropout, numbers.Number) and not isinstance(dropout, bool)
     if not number or not 0 <= dropout <= 1:
         raise ValueError(message)
-
-
-def _dtype(what, tensor, expected, error):
-    kind = tensor.device.type
-    casting = torch.amp.is_autocast_available(kind) and torch.is_autocast_enabled(kind)
-    if tensor.dtype == expected or casting:
-        return
-    raise error(
-        f"expected {what} in {expected}, got {tensor.dtype}: convert one of them by .to(...)"
-    )
 
 
 def _kind(hx):

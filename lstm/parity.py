@@ -83,13 +83,14 @@ def _forms(kind, arguments, device):
 
 
 def _text(arguments):
-    """The arguments that are not at torch's defaults."""
+    """The arguments that are not at torch's defaults, or a word that says so."""
     defaults = {"num_layers": 1, "bidirectional": False, "bias": True, "dropout": 0.0}
-    return ", ".join(
+    others = (
         f"{name}={value}"
         for name, value in arguments.items()
         if value != defaults.get(name)
     )
+    return ", ".join(others) or "all defaults"
 
 
 def table(measured):

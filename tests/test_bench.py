@@ -15,6 +15,7 @@ MODELS = {
         "torch.nn.GRU, 256 units",
         "torch.nn.GRU, 298 units",
         "lstm.GRU, 256 units",
+        "torch.nn.LSTM, 256 units, oneDNN off",
     },
     "rows": {"LSTM", "Hand-LSTM", "BI-LSTM", "Hand-BI-LSTM"},
 }

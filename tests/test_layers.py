@@ -296,6 +296,12 @@ def test_vmap_runs_many_models_at_once(kind):
     assert_close(got, torch.stack([model(x)[0] for model in models]))
 
 
+def test_a_state_may_be_a_list_and_arguments_go_by_torchs_names():
+    ours, theirs = pair("LSTM", 3, 5)
+    x, state = randn(7, 2, 3), list(first_state("LSTM", theirs, 2))
+    assert_close(flat(ours(input=x, hx=state)), flat(theirs(input=x, hx=state)))
+
+
 def test_a_weight_that_is_set_anew_is_used():
     ours, theirs = pair("LSTM", 3, 5)
     for layer in (ours, theirs):

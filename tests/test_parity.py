@@ -23,6 +23,11 @@ def test_every_combination_agrees_within_rounding(measured):
         assert tuple(forms) == (parity.FORMS[:2] if "Cell" in kind else parity.FORMS)
 
 
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
+def test_every_combination_agrees_on_a_gpu():
+    assert 0 < parity.worst(parity.measure("cuda")) < parity.BOUND
+
+
 def test_the_table_has_a_row_for_each_and_blanks_where_a_cell_takes_no_sequence(
     measured,
 ):

@@ -694,7 +694,8 @@ assert cell_only[99] < 0.01 * two[99]  # and most of what arrives came by other 
 r"""
 The cell's own road decays by just what (1.9) says, 0.88 a step. The roads through the hidden state come on top. While
 the forget gates are half shut they decay too; with the gates open they add to the cell's, and after a hundred steps
-they carry most of what arrives. Equation (1.9) describes the one road that is safe, not the whole traffic.
+they carry most of what arrives. Equation (1.9) describes the one road that is safe, not the whole traffic. (These networks
+are fresh. Chapter 7 measures trained ones, and there the cell's road carries much more.)
 
 The two figures correct a sentence found in many introductions, that the LSTM "solves" the vanishing gradient. The
 architecture gives a road that *can* be kept open; whether it *is* open depends on the forget gate, and PyTorch's
@@ -739,8 +740,8 @@ The **gated recurrent unit** of [Cho et al. (2014)](https://arxiv.org/abs/1406.1
 simpler. It has one state, $\mathbf{H}_t$, and two gates. An *update* gate $\mathbf{Z}_t$ mixes old and new,
 $\mathbf{H}_t = \mathbf{Z}_t \odot \mathbf{H}_{t-1} + (1 - \mathbf{Z}_t) \odot \tilde{\mathbf{H}}_t$: it writes as much
 as it gives up. A *reset* gate hides the past from the candidate $\tilde{\mathbf{H}}_t$. As an average of
-numbers in $(-1, 1)$ the state stays in $(-1, 1)$: a GRU cannot count as section 1.10 did. The package has it as
-`lstm.gru_step`; here is the claim about its range, on large random weights.
+numbers in $(-1, 1)$ the state stays in $(-1, 1)$: a GRU cannot count as section 1.10 did. Chapter 6 is about it. The package
+has it as `lstm.gru_step`; here is the claim about its range, on large random weights.
 """
 
 # %%
