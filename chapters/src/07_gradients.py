@@ -9,7 +9,7 @@ r"""
 on its way back. How much of it takes the direct road along the cell, and how much the many roads through the hidden
 state. What clipping does and what it does not. And what is lost when a training loop detaches the state.
 
-**What you need.** Chapter 1, above all sections 1.9 and 1.12; section 2.2 for the minibatches; the chain rule. The
+**What you need.** Chapter 1, above all sections 1.9 and 1.12; sections 2.2 and 6.1; the chain rule. The
 chapter runs in about half a minute on two processor cores.
 """
 
@@ -125,7 +125,7 @@ of section 1.4, seen from behind.
 
 ## 7.3 The same with a pencil
 
-We take the step of section 1.5, whose numbers we know: $I = 0.5$, $F = 0.8808$, $O = 0.2689$, $\tilde{C} = -0.4621$,
+We take the step of sections 1.5 to 1.8, whose numbers we know: $I = 0.5$, $F = 0.8808$, $O = 0.2689$, $\tilde{C} = -0.4621$,
 $C_{t-1} = 2$, $C_t = 1.5305$, $\tanh C_t = 0.9105$. Let $\delta H_t = 1$ and $\delta C_t = 0$: we ask what moves this
 step's output.
 
@@ -139,7 +139,8 @@ step's output.
 | (7.4) | $\delta C_{t-1} = 0.0460 \cdot 0.8808$ | 0.0405 |
 | | $\delta H_{t-1} = -2 \cdot (-0.0053) + 2 \cdot 0.0097 + 1 \cdot 0.0181 - 2 \cdot 0.1790$ | −0.310 |
 
-See how unequal they are. The cell is large, so tanh is flat there, and only 0.0460 gets in. Most of what this output
+See how unequal they are. The cell is large, so tanh is flat there (slope 0.17), and the output gate is little open (0.27): only
+0.0460 gets in. Most of what this output
 feels comes through its own gate, $\hat{O}$.
 
 ## 7.4 The step as code
@@ -417,8 +418,8 @@ def jacobians(layer, inputs):
 
 # %% [markdown]
 r"""
-A check on a small GRU, in 64-bit floats: what the function gives for distance 3 is what `torch.autograd.functional`
-finds by itself.
+A check on a small GRU and a small LSTM, in 64-bit floats: what the function gives for distance 3 is what
+`torch.autograd.functional` finds by itself. (In an LSTM, a change of $\mathbf{C}_t$ changes $\mathbf{H}_t$, too.)
 """
 
 # %%
@@ -434,11 +435,25 @@ def three_steps_later(h):
 want = torch.autograd.functional.jacobian(three_steps_later, at_three[-1:])
 assert_close(jacobians(small, x)[3, 0], want[:, 0, 0])
 
+# %%
+small = nn.LSTM(3, 5).double()
+weights, zeros = small.all_weights[0], torch.zeros(1, 5).double()
+_, (_, c_three), (_, _, steps) = lstm_forward(x[:3], (zeros, zeros), weights)
+o = steps[-1][4]  # the output gate does not depend on its own step's cell
+
+
+def cell_three_steps_later(c):
+    return lstm.scan(lstm.lstm_step, x[3:], (o * c.tanh(), c), weights)[1][1][0]
+
+
+want = torch.autograd.functional.jacobian(cell_three_steps_later, c_three)
+assert_close(jacobians(small, x)[3, 0], want[:, 0])
+
 # %% [markdown]
 r"""
 The gates need no loop, since all hidden states are known after one forward pass. By a happy order of PyTorch's, the
 gate that keeps is the second of the stack in both: $i, \mathbf{f}, g, o$ and $r, \mathbf{z}, n$. The forget gates must be
-those that our hand-written step has saved.
+those that our hand-written step has saved. The update gates must give the GRU's states by (6.4).
 """
 
 
@@ -453,10 +468,16 @@ def keeping_gates(layer, inputs):
     return sums.chunk(len(w_hh) // layer.hidden_size, dim=-1)[1].sigmoid()
 
 
-x, zeros = x.detach(), torch.zeros(1, 5).double()
-theirs = nn.LSTM(3, 5).double()
-_, _, (_, _, saved) = lstm_forward(x, (zeros, zeros), theirs.all_weights[0])
-assert_close(keeping_gates(theirs, x), torch.stack([step[2] for step in saved]))
+_, _, (_, _, saved) = lstm_forward(x, (zeros, zeros), weights)
+assert_close(keeping_gates(small, x), torch.stack([step[2] for step in saved]))
+
+gru = nn.GRU(3, 5).double()
+h, z = gru(x)[0], keeping_gates(gru, x)
+before = torch.cat([zeros[None], h[:-1]])
+w_ih, w_hh, b_ih, b_hh = gru.all_weights[0]
+r = (linear(x, w_ih, b_ih) + linear(before, w_hh, b_hh)).sigmoid()[..., :5]
+n = linear(x, w_ih, b_ih)[..., 10:] + r * linear(before, w_hh, b_hh)[..., 10:]
+assert_close(z * before + (1 - z) * n.tanh(), h)  # section 6.1
 
 
 # %%
@@ -474,8 +495,8 @@ def sizes(layer, inputs):
 
 # %% [markdown]
 r"""
-Five networks of 64 units: RNN, GRU and LSTM as PyTorch initialises them, the LSTM with forget biases 0, 1 and 2. Here
-the *sum* of PyTorch's two biases is set, so that the numbers mean what they say: $\sigma(0) = 0.5$, $\sigma(1) = 0.73$,
+Five networks of 64 units: an RNN, a GRU and three LSTMs, as PyTorch initialises them but for the LSTMs' forget biases: 0, 1 and 2.
+Here the *sum* of PyTorch's two biases is set, so that the numbers mean what they say: $\sigma(0) = 0.5$, $\sigma(1) = 0.73$,
 $\sigma(2) = 0.88$ of the cell are kept when the gate hears nothing else.
 """
 
@@ -511,7 +532,7 @@ plt.show()
 # %% [markdown]
 r"""
 See the fan of straight lines, as in section 1.12. An LSTM with forget bias 0 and a GRU, whose update gate starts at one
-half too, are hardly better than the plain RNN. Every unit of bias makes the slope gentler. Now the direct part, as a
+half too, vanish nearly as fast as the plain RNN. Every unit of bias makes the slope gentler. Now the direct part, as a
 fraction of the whole:
 """
 
@@ -536,8 +557,8 @@ lstm.Table(("network", "distance", "whole", "direct", "direct / whole"), [
 # %% [markdown]
 r"""
 One step back, the direct part is nearly the whole, in every network. Ninety-nine steps back, it is next to nothing of
-it. The fraction falls exponentially, and yet the direct road is the reason why anything
-arrives at all: the more it is open, the larger the whole.
+it. The fraction falls exponentially. And yet the forget gates set the pace for all roads, since each of them runs along the cell for
+part of the way: the more the gates are open, the larger the whole.
 """
 
 # %%
@@ -562,11 +583,11 @@ $$(F + r)^n = \sum_{k=0}^{n} \binom{n}{k} F^{n-k} r^k. \tag{7.7}$$
 The direct road is the term $k = 0$. It is the strongest single road; but roads with one detour are $n$ in number, with
 two $n(n-1)/2$, and so on. Its fraction is $(F / (F + r))^n$. If a detour is eight times fainter than the direct step,
 the fraction after a hundred steps is $(8/9)^{100}$, less than 1 in 100,000. This is a picture and not a proof: matrices
-do not commute, and the output gate opens roads that pass the next cell by. But it tells why both curves are
-straight, and why the whole falls more slowly than $F^n$.
+do not commute, and there are roads from $\mathbf{C}_t$ through $\mathbf{H}_t$ and $\mathbf{H}_{t+1}$ that leave out
+$\mathbf{C}_{t+1}$. But it tells why both curves are straight, and why the whole falls more slowly than $F^n$.
 
 So when a text says that "the gradient flows through the cell", read: the cell's road is the one that the architecture
-guarantees, and it holds up the others. In a network as it is initialised, it is not where most of the traffic is.
+provides, and it holds up the others. In a fresh network, over long distances, it is not where most of the traffic is.
 """
 
 # %%
@@ -631,8 +652,8 @@ plt.show()
 
 # %% [markdown]
 r"""
-See the two lines that stay near the top. In both trained LSTMs the direct road now carries most of what arrives, at every
-distance up to 99, although it carried almost nothing before. The network that began with its forget gates half shut has
+See the two lines that stay near the top. In both trained LSTMs the direct part is now more than half as large as the whole, at every
+distance up to 99, although far away it was almost nothing before. The network that began with its forget gates half shut has
 opened some of them: the whole at 99 steps has grown by many orders of magnitude. The GRU (not drawn) has done nothing of
 the kind. Its direct part is still next to nothing.
 """
@@ -640,16 +661,17 @@ the kind. Its direct part is still next to nothing.
 # %%
 for name in ("forget bias 0", "forget bias 2"):
     whole, direct = after[name]
-    assert (direct / whole).min() > 0.4, name
+    assert (direct / whole).min() > 0.5, name
 assert after["forget bias 0"][0][99] > 1e8 * measured["LSTM, forget bias 0"][0][99]
 whole, direct = after["GRU"]
 assert direct[99] < 0.01 * whole[99]
 
 # %% [markdown]
 r"""
-Why? Opening *one* gate is enough. If a few units learn to keep their forget gates near 1, their entries on the diagonal
+A likely reason: opening a *few* gates is enough. If some units learn to keep their forget gates open, their entries on the diagonal
 of $\mathbf{D}_t$ outlive all else in the matrix. Before training, the gates of all units were alike, and the many detours of (7.7)
-outnumbered every single road. Look at the most persistent unit of the network that began with bias 0:
+outnumbered every single road. Look at the network that began with bias 0: its most persistent unit, and how much of the
+direct part at distance 99 belongs to the four units that keep most. (Why the GRU did nothing of the kind, we have not measured.)
 """
 
 
@@ -659,8 +681,12 @@ def most_persistent(layer):
     return keeping_gates(layer, inputs).log().mean(dim=(0, 1)).exp().max().item()
 
 
+trained = models["forget bias 0"].layer
 assert most_persistent(layers["LSTM, forget bias 0"]) < 0.65
-assert most_persistent(models["forget bias 0"].layer) > 0.75
+assert most_persistent(trained) > 0.75
+kept = keeping_gates(trained, inputs)[1:].cpu().double().prod(dim=0)  # (N, H)
+squares = kept.square().sort(dim=-1, descending=True).values
+assert (squares[:, :4].sum(dim=-1) / squares.sum(dim=-1)).min() > 0.9
 
 # %% [markdown]
 r"""
@@ -708,7 +734,7 @@ for g in ([3.0, 4.0], [0.9, 10.0]):
 
 # %% [markdown]
 r"""
-What clipping does *not* do: it never makes a gradient longer. A vanished one stays vanished. And within a gradient all
+Clipping never makes a gradient longer: a vanished one stays vanished. And within a gradient all
 proportions stay, so a distant step's faint contribution is scaled down together with a near step's loud one.
 """
 
@@ -716,7 +742,9 @@ proportions stay, so a distant step's faint contribution is scaled down together
 faint = [3e-9, 4e-9]
 assert clipped(faint, nn.utils.clip_grad_norm_).tolist() == torch.tensor(faint).tolist()
 loud_and_faint = clipped([1e3, 1e-3], nn.utils.clip_grad_norm_)
-assert_close(loud_and_faint[1] / loud_and_faint[0], torch.tensor(1e-6))
+assert_close(
+    loud_and_faint[1] / loud_and_faint[0], torch.tensor(1e-6), atol=0, rtol=1e-4
+)
 
 # %% [markdown]
 r"""
@@ -745,27 +773,30 @@ for name, (lr, clip) in arms.items():
         curves[name].append(train(exploding(seed), short, config, seed)[1])
 
 # %%
+share = torch.bincount(symbols)[1:].double() / len(symbols)
+by_frequency = -(share * share.log()).sum().item()
 smooth = {
     name: torch.tensor(runs[0]).unfold(0, 10, 1).mean(dim=-1)
     for name, runs in curves.items()
 }
 plotting.lines(smooth, "training step", "loss, mean of 10 steps", x=range(10, 201),
-               ylim=(0, None), levels={"guessing among 28": math.log(28)})  # fmt: skip
+               ylim=(0, None), levels={"guessing among 28": math.log(28), "letter frequencies": by_frequency})  # fmt: skip
 plt.show()
 
 # %% [markdown]
 r"""
-Without clipping the loss climbs far above that of blind guessing, $\ln 28 = 3.3$, and stays there. (It does not reach
-infinity only because tanh bounds the states.) Clipped, the same network at the same learning rate learns. But so does the
-unclipped one at a quarter of the rate. Clipping is best seen as a learning rate that shrinks when it must: with it, a rate that is
-good for most steps survives the few bad ones. It does not cure the explosion.
+Without clipping the loss climbs far above that of blind guessing, $\ln 28 = 3.3$, and stays there; the figure shows the first seed.
+(That it does not reach infinity is partly due to tanh, which bounds the states.) Clipped, the same network at the same learning rate
+falls below what the frequencies of the letters give. So does the unclipped one at a quarter of the rate. Clipping
+is best seen as a learning rate that shrinks when it must, so that one step that is too long does not ruin the rest. It does not cure
+the explosion.
 """
 
 # %%
 last = {n: torch.tensor(runs)[:, -50:].mean(dim=1) for n, runs in curves.items()}
-assert last["no clipping"].mean() > 2 * math.log(28)
-assert last["clipped to 0.25"].max() < 2.9
-assert last["no clipping, a quarter of the rate"].max() < 3.1
+assert last["no clipping"].min() > 1.5 * math.log(28)
+assert last["clipped to 0.25"].max() < by_frequency
+assert last["no clipping, a quarter of the rate"].max() < by_frequency
 
 # %% [markdown]
 r"""
@@ -853,9 +884,9 @@ lstm.Table(("network", *(f"k = {k}" for k in cuts[:-1])), [
 # %% [markdown]
 r"""
 The figure shows directions, the table relative lengths. With a window of one step much is lost. With 35, the window of
-chapters 2 and 3, the direction is nearly that of the full gradient in all four networks. Not because the method were
-exact, but because the next *letter* depends mostly on the letters just before it: for this loss there is little to be
-learned from farther away. The network that reaches farthest, with a fresh forget bias of 2, loses most.
+chapters 2 and 3, the direction is nearly that of the full gradient in all four networks. Not because the method is
+exact. There are two reasons, and this figure does not separate them. In a fresh network with half-shut gates the far gradient has
+vanished anyway. And the next *letter* depends mostly on the letters just before it.
 """
 
 # %%
@@ -933,7 +964,7 @@ def learn(window, forget_bias=2, blind=True, seed=0, steps=300):
 # %% [markdown]
 r"""
 Four ways of training, three seeds each: through all 20 steps; with the state carried but detached every 5 steps; the same,
-but starting from PyTorch's own random weights, not blind; and through all 20 steps with forget bias 0.
+but starting from PyTorch's own random weights, not blind; and through all 20 steps with forget bias 0, where the others have 2.
 """
 
 # %%
@@ -992,9 +1023,9 @@ for network in learned["all 20 steps"]:
 # %% [markdown]
 r"""
 The third bar is a warning against too simple a rule. Not blind at the start, the network cut every 5 steps does far
-better than chance. A trace of the key is there by accident and is carried over the cuts. The last window learns to read the
-trace, and to keep it for 5 steps; and since the same weights serve at every step, what is kept for 5 steps is then kept
-for 20. Truncation forbids to give *credit* across the cut. What was learned within a window may well last longer than the
+better than chance. A likely reading: a trace of the key is there by accident and is carried over the cuts. The last window learns to
+read the trace, and to keep it for 5 steps; and since the same weights serve at every step, what is kept for 5 steps is then kept
+for 20. Truncation forbids giving *credit* across the cut. What was learned within a window may well last longer than the
 window.
 
 The fourth bar closes the circle with section 7.7. With forget bias 0 nothing is cut, and nothing is learned in 300 steps: the
@@ -1011,7 +1042,7 @@ r"""
 
 - That a long gradient is a useful one. Sections 7.7 and 7.8 measure how far a change is felt, not whether it should be.
 - That other trained LSTMs use the direct road as these do. They were small, trained for 200 steps on letters.
-- That a forget bias of 2 is best. It is right for these tasks; a network that must forget quickly pays for it.
+- That a forget bias of 2 is best. It served here; a network that must forget quickly pays for it.
 - That truncation is harmless for language. For the next letter, 35 steps lose little; a model of whole documents is
   another matter.
 - That the fraction in section 7.7 is a share of a flow. The parts of a sum of matrices can also cancel; we
@@ -1035,8 +1066,8 @@ r"""
    change? Train it as in section 7.8: does the gate stay open?
 5. *(medium)* With Adam, multiply every gradient by 1/100 before the step. Does training change? What, then, can clipping
    do for Adam?
-6. *(medium)* Let the key of section 7.11 be asked for after 5 steps in training, at every step of one window, and after
-   100 in the test. What does the network do, and what does this say about chapters 2 and 3?
+6. *(medium)* Train on sequences of 5 steps of section 7.11's task, naming the key at *every* step. Then test on sequences of
+   100 steps. Does the network still know the key? What does this say about the windows of 35 steps in chapters 2 and 3?
 7. *(hard)* Write `gru_step_backward` and prove it as in section 7.6. Mind where the reset gate stands (section 6.3).
 8. *(hard)* Keep only every tenth state in the forward pass and compute the others again when they are needed. Show that the
    gradients are the same, and count what is kept.
