@@ -453,6 +453,12 @@ which has the LSTM's number of parameters. Each is trained from three different 
 last tenth of the text is held out.
 """
 
+# %% tags=["nbval-ignore-output"]
+text = lstm.data.load_text()
+vocab = lstm.data.Vocab(text)
+symbols = vocab.encode(text)
+print(len(text), "symbols")
+
 # %%
 contestants = {
     "LSTM, 128 units": (nn.LSTM, 128),
@@ -460,9 +466,7 @@ contestants = {
     "GRU, 150 units": (nn.GRU, 150),
 }
 assert abs(count(28, 150, kind="GRU") / count(28, 128) - 1) < 0.002
-text = lstm.data.load_text()
-vocab = lstm.data.Vocab(text)
-symbols = vocab.encode(text)
+assert len(vocab) == 28
 cut = int(0.9 * len(symbols))
 training, held_out = (
     lstm.data.windows(part, 50) for part in (symbols[:cut], symbols[cut:])
