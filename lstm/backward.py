@@ -14,7 +14,7 @@ def lstm_step_saving(x, state, w_ih, w_hh, b_ih=None, b_hh=None):
     """One step of the LSTM, with what the way back will need.
 
     x: (N, D)   state: (h, c), each (N, H)
-    ->   the new (h, c); saved: the old c, the gates i, f, g, o, and tanh of the new c, each (N, H)
+    ->   the new (h, c); saved: the old c, the gates i, f, g, o, tanh of the new c
     Source: Hochreiter & Schmidhuber (1997) with the forget gate of Gers et al. (2000).
     """
     h, c = state
@@ -26,11 +26,12 @@ def lstm_step_saving(x, state, w_ih, w_hh, b_ih=None, b_hh=None):
 
 
 def lstm_step_backward(d_h, d_c, saved):
-    """One step back: from the state after the step to the weighted sums of the gates and the cell before it.
+    """One step back: from the state after it to the gates' sums and the old cell.
 
-    d_h, d_c: (N, H), all that reaches h and c from later steps and from the step's own output
-    saved: from `lstm_step_saving`   ->   d_sums: (N, 4H), in the order i, f, g, o; d_c of the old cell: (N, H)
-    Products give the rest: d_x is d_sums @ w_ih, and d_h of the old hidden state is d_sums @ w_hh.
+    d_h, d_c: (N, H), all that reaches h and c from later steps and the step's output
+    saved: from `lstm_step_saving`
+    ->   d_sums: (N, 4H), in the order i, f, g, o; d_c of the old cell: (N, H)
+    Products give the rest: d_x is d_sums @ w_ih, and the old d_h is d_sums @ w_hh.
     """
     c, i, f, g, o, shown = saved
     d_c = d_c + d_h * o * (1 - shown**2)
@@ -45,7 +46,7 @@ def lstm_step_backward(d_h, d_c, saved):
 def lstm_forward(inputs, state, weights):
     """Run the LSTM along a sequence and keep what `lstm_backward` will need.
 
-    inputs: (L, N, D)   state: (h, c), each (N, H)   weights: w_ih, w_hh and, if there are any, b_ih, b_hh
+    inputs: (L, N, D)   state: (h, c), each (N, H)   weights: w_ih, w_hh(, b_ih, b_hh)
     ->   outputs: (L, N, H); the last (h, c); saved
     """
     hiddens, steps = [state[0]], []
@@ -58,11 +59,12 @@ def lstm_forward(inputs, state, weights):
 
 @torch.no_grad()
 def lstm_backward(d_outputs, d_state, saved, weights):
-    """Backpropagation through time: the gradients of everything that went into `lstm_forward`.
+    """Backpropagation through time: the gradients of all that went into `lstm_forward`.
 
-    d_outputs: (L, N, H)   d_state: (d_h, d_c), each (N, H), of the last state on top of its part in d_outputs
-    ->   d_inputs: (L, N, D); (d_h, d_c) of the first state; a list, one gradient for each of the weights
-    Raises ValueError if d_outputs has not the shape of the outputs. Source: Werbos (1990).
+    d_outputs: (L, N, H)
+    d_state: (d_h, d_c), each (N, H), of the last state, beside its part in d_outputs
+    ->   d_inputs: (L, N, D); (d_h, d_c) of the first state; a list, one for each weight
+    Raises ValueError if d_outputs has not the outputs' shape. Source: Werbos (1990).
     """
     inputs, hiddens, steps = saved
     if d_outputs.shape != hiddens.shape:

@@ -23,7 +23,8 @@ def rnn_step(x, state, w_ih, w_hh, b_ih=None, b_hh=None):
 def lstm_step(x, state, w_ih, w_hh, b_ih=None, b_hh=None):
     """One step of the LSTM; the gates are stacked in the order i, f, g, o.
 
-    x: (N, D)   state: (h, c), each (N, H)   w_ih: (4H, D)   w_hh: (4H, H)   b_ih, b_hh: (4H)
+    x: (N, D)   state: (h, c), each (N, H)
+    w_ih: (4H, D)   w_hh: (4H, H)   b_ih, b_hh: (4H)
     Source: Hochreiter & Schmidhuber (1997) with the forget gate of Gers et al. (2000).
     """
     h, c = state
@@ -34,9 +35,10 @@ def lstm_step(x, state, w_ih, w_hh, b_ih=None, b_hh=None):
 
 
 def projected_lstm_step(x, state, w_ih, w_hh, b_ih, b_hh, w_hr):
-    """One step of the LSTM whose hidden state is shortened by a matrix; the cell keeps its size.
+    """One step of the LSTM with a projection: w_hr shortens h, the cell keeps its size.
 
-    x: (N, D)   state: (h, c), h: (N, P), c: (N, H)   w_hh: (4H, P)   w_hr: (P, H)   the others as for `lstm_step`
+    x: (N, D)   state: (h, c), h: (N, P), c: (N, H)
+    w_ih: (4H, D)   w_hh: (4H, P)   b_ih, b_hh: (4H) or None   w_hr: (P, H)
     Source: Sak et al. (2014), in the form of torch.nn.LSTM with proj_size.
     """
     h, c = lstm_step(x, state, w_ih, w_hh, b_ih, b_hh)
@@ -44,10 +46,11 @@ def projected_lstm_step(x, state, w_ih, w_hh, b_ih, b_hh, w_hr):
 
 
 def gru_step(x, state, w_ih, w_hh, b_ih=None, b_hh=None):
-    """One step of the GRU as torch computes it; the gates are stacked in the order r, z, n.
+    """One step of the GRU as torch computes it; the gates are stacked as r, z, n.
 
-    x: (N, D)   state: (h,), h: (N, H)   w_ih: (3H, D)   w_hh: (3H, H)   b_ih, b_hh: (3H)
-    Source: Cho et al. (2014), with the reset gate applied after the product, as in the first version of the preprint.
+    x: (N, D)   state: (h,), h: (N, H)
+    w_ih: (3H, D)   w_hh: (3H, H)   b_ih, b_hh: (3H)
+    Source: Cho et al. (2014), the first preprint: the reset gate after the product.
     """
     (h,) = state
     r_x, z_x, n_x = linear(x, w_ih, b_ih).chunk(3, dim=-1)
@@ -59,9 +62,10 @@ def gru_step(x, state, w_ih, w_hh, b_ih=None, b_hh=None):
 
 
 def gru_step_reset_before(x, state, w_ih, w_hh, b_ih=None, b_hh=None):
-    """One step of the GRU as the published paper has it, Cho et al. (2014): the state is reset before the product.
+    """One step of the GRU that resets the state before the product.
 
     Shapes and the order of the gates are those of `gru_step`; the function is another.
+    Source: Cho et al. (2014), as published.
     """
     (h,) = state
     sizes = [2 * h.shape[-1], h.shape[-1]]
@@ -75,9 +79,10 @@ def gru_step_reset_before(x, state, w_ih, w_hh, b_ih=None, b_hh=None):
 
 
 def scan(step, inputs, state, weights, reverse=False):
-    """Apply one step along a sequence, or from its end to its beginning, carrying the state.
+    """Apply one step along a sequence, or from its end, carrying the state.
 
-    inputs: (L, N, D)   ->   outputs: (L, N, H), the hidden state after every step; and the last state
+    inputs: (L, N, D)
+    ->   outputs: (L, N, H), the hidden state after every step; and the last state
     """
     outputs = []
     for x in inputs.flip(0) if reverse else inputs:
@@ -87,11 +92,12 @@ def scan(step, inputs, state, weights, reverse=False):
 
 
 def scan_packed(step, inputs, state, weights, batch_sizes, reverse=False):
-    """Apply one step along a packed batch: at step t its first batch_sizes[t] sequences are running.
+    """Apply one step along a packed batch: at step t, batch_sizes[t] sequences run.
 
-    inputs: (sum of batch_sizes, D), all of step 0, then all of step 1 ...; batch_sizes: a list that never rises
+    inputs: (sum of batch_sizes, D), all of step 0, then all of step 1, and so on
+    batch_sizes: a list of numbers that never rise; the first sequences run longest
     ->   outputs, likewise; and the last state of every sequence
-    A sequence that has ended keeps its last state; in reverse, one that has not begun keeps its first.
+    One that has ended keeps its last state; in reverse, one not begun its first.
     """
     outputs, steps = [], inputs.split(batch_sizes)
     for x in reversed(steps) if reverse else steps:

@@ -1,7 +1,8 @@
 """What may be handed to the layers, and what is said when something does not fit.
 
 Every error is of the type that torch raises in the same place; the message names what was given and what was expected.
-Where torch looks at nothing, in an LSTM's packed path, we look, too: what it would drop in silence is an error here.
+Where torch does not look, or looks too late, at the states of a packed batch, we look first: what it drops in silence
+is an error here.
 """
 
 import numbers
@@ -127,7 +128,7 @@ def cell_pair(hx):
 
 
 def layer_state(state, sizes, dtype):
-    """Check the tensors of a layer's state against their sizes, and against the input's dtype."""
+    """Check the tensors of a layer's state: their sizes, and the input's dtype."""
     for name, tensor, size in zip(("h_0", "c_0"), state, sizes, strict=False):
         if tuple(tensor.shape) != size:
             raise RuntimeError(

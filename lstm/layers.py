@@ -53,7 +53,7 @@ class RNNBase(nn.Module):
 
     @property
     def all_weights(self):
-        """The parameters as a list of lists: one of [w_ih, w_hh(, b_ih, b_hh)(, w_hr)] for each layer and direction."""
+        """A list [w_ih, w_hh(, b_ih, b_hh)(, w_hr)] for each layer and direction."""
         weights = [getattr(self, name) for name in self._names]
         each = len(weights) // (self.num_layers * self.directions)
         return [weights[n : n + each] for n in range(0, len(weights), each)]
@@ -67,8 +67,8 @@ class RNNBase(nn.Module):
         """input: (L, N, D), or (N, L, D) if batch_first, or (L, D), or a PackedSequence
         hx: the state before the first step, as the class says; zeros if it is not given
 
-        ->   output: (L, N, directions * P), or as the input has its axes; the state after the last step, as hx
-        Raises what torch raises, naming what was given and what was expected: see `lstm.checks`.
+        ->   output: (L, N, directions * P), or as the input has its axes; the last state
+        Raises what torch raises, naming what was given and expected: see `lstm.checks`.
         """
         checks.layer_input(self, input)
         if isinstance(input, PackedSequence):
@@ -96,7 +96,7 @@ class RNNBase(nn.Module):
         return state
 
     def _layers(self, inputs, state, batch_sizes=None):
-        """inputs: (L, N, D), or with batch_sizes the steps of a packed batch   ->   output, likewise; the last state"""
+        """inputs: (L, N, D), or packed, with batch_sizes   ->   output; the last state"""
         run = partial(scan_packed, batch_sizes=batch_sizes) if batch_sizes else scan
         ends = []
         for layer in range(self.num_layers):

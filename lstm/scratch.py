@@ -63,10 +63,10 @@ def lstm(inputs, state, params):
 
 
 def get_gru_params(vocab_size, num_hiddens, device=None):
-    """The 11 parameters: a triple for each gate (z, r), one for the candidate (h), the output layer.
+    """The 11 parameters: a triple each for the gates z, r and the candidate h; output.
 
-    Returns [W_xz, W_hz, b_z, W_xr, W_hr, b_r, W_xh, W_hh, b_h, W_hq, b_q]; shapes, scale and errors are those of
-    `get_lstm_params`, whose list has one triple more.
+    Returns [W_xz, W_hz, b_z, W_xr, W_hr, b_r, W_xh, W_hh, b_h, W_hq, b_q].
+    Shapes, scale and errors are those of `get_lstm_params`, with one triple less.
     """
     return get_lstm_params(vocab_size, num_hiddens, device)[3:]
 
@@ -79,8 +79,9 @@ def init_gru_state(batch_size, num_hiddens, device=None):
 def gru(inputs, state, params):
     """Run the GRU along a sequence and score the next symbol at every step.
 
-    inputs: (L, N, V), one-hot   state: (H,), (N, H)   ->   scores: (L*N, V), step after step; and the last (H,)
-    Source: Cho et al. (2014), the reset gate before the product, as in Zhang et al., Dive into Deep Learning.
+    inputs: (L, N, V), one-hot   state: (H,), (N, H)
+    ->   scores: (L*N, V), step after step; and the last (H,)
+    Source: Cho et al. (2014), the reset before the product, as in Dive into Deep Learning.
     """
     W_xz, W_hz, b_z, W_xr, W_hr, b_r, W_xh, W_hh, b_h, W_hq, b_q = params
     (H,) = state

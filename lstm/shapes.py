@@ -24,14 +24,15 @@ class Shape:
     sizes: tuple[int, ...]
 
 
-def parameters(input_size, hidden_size, num_layers=1, bias=True, batch_first=False, dropout=0.0,
-               bidirectional=False, proj_size=0, *, kind="LSTM"):  # fmt: skip
-    """Return the `Shape` of every parameter, in torch's order; arguments and errors are torch.nn.LSTM's.
+def parameters(input_size, hidden_size, num_layers=1, bias=True, batch_first=False,
+               dropout=0.0, bidirectional=False, proj_size=0, *, kind="LSTM"):  # fmt: skip
+    """Return the `Shape` of every parameter, in torch's order; errors are torch's, too.
 
-    batch_first and dropout change no parameter; they are taken so that one set of arguments fits everywhere.
+    batch_first and dropout change no parameter: one set of arguments fits everywhere.
     kind: "LSTM", "GRU" or "RNN"; only an LSTM takes proj_size.
     """
-    _check(kind, input_size, hidden_size, num_layers, bias, batch_first, dropout, proj_size)  # fmt: skip
+    _check(kind, input_size, hidden_size, num_layers, bias, batch_first, dropout,
+           proj_size)  # fmt: skip
     gates = (f"{GATES[kind]}H" if GATES[kind] > 1 else "H", GATES[kind] * hidden_size)
     recurrent = ("P", proj_size) if proj_size else ("H", hidden_size)
     shapes = []

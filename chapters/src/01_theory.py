@@ -407,7 +407,8 @@ gate has two biases, which are added. Chapter 3 takes that layout apart. One fun
 def lstm_step(x, state, w_ih, w_hh, b_ih=None, b_hh=None):
     """One step of the LSTM; the gates are stacked in the order i, f, g, o.
 
-    x: (N, D)   state: (h, c), each (N, H)   w_ih: (4H, D)   w_hh: (4H, H)   b_ih, b_hh: (4H)
+    x: (N, D)   state: (h, c), each (N, H)
+    w_ih: (4H, D)   w_hh: (4H, H)   b_ih, b_hh: (4H)
     Source: Hochreiter & Schmidhuber (1997) with the forget gate of Gers et al. (2000).
     """
     h, c = state

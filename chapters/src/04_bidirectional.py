@@ -127,9 +127,10 @@ that step $t$ of one direction lies beside step $t$ of the other.
 # %%
 # lstm/cells.py
 def scan(step, inputs, state, weights, reverse=False):
-    """Apply one step along a sequence, or from its end to its beginning, carrying the state.
+    """Apply one step along a sequence, or from its end, carrying the state.
 
-    inputs: (L, N, D)   ->   outputs: (L, N, H), the hidden state after every step; and the last state
+    inputs: (L, N, D)
+    ->   outputs: (L, N, H), the hidden state after every step; and the last state
     """
     outputs = []
     for x in inputs.flip(0) if reverse else inputs:

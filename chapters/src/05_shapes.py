@@ -103,14 +103,15 @@ of $H$ rows where an LSTM has four.)
 
 # %%
 # lstm/shapes.py
-def parameters(input_size, hidden_size, num_layers=1, bias=True, batch_first=False, dropout=0.0,
-               bidirectional=False, proj_size=0, *, kind="LSTM"):  # fmt: skip
-    """Return the `Shape` of every parameter, in torch's order; arguments and errors are torch.nn.LSTM's.
+def parameters(input_size, hidden_size, num_layers=1, bias=True, batch_first=False,
+               dropout=0.0, bidirectional=False, proj_size=0, *, kind="LSTM"):  # fmt: skip
+    """Return the `Shape` of every parameter, in torch's order; errors are torch's, too.
 
-    batch_first and dropout change no parameter; they are taken so that one set of arguments fits everywhere.
+    batch_first and dropout change no parameter: one set of arguments fits everywhere.
     kind: "LSTM", "GRU" or "RNN"; only an LSTM takes proj_size.
     """
-    _check(kind, input_size, hidden_size, num_layers, bias, batch_first, dropout, proj_size)  # fmt: skip
+    _check(kind, input_size, hidden_size, num_layers, bias, batch_first, dropout,
+           proj_size)  # fmt: skip
     gates = (f"{GATES[kind]}H" if GATES[kind] > 1 else "H", GATES[kind] * hidden_size)
     recurrent = ("P", proj_size) if proj_size else ("H", hidden_size)
     shapes = []
@@ -505,9 +506,10 @@ chapter 1's step and one product more:
 # %%
 # lstm/cells.py
 def projected_lstm_step(x, state, w_ih, w_hh, b_ih, b_hh, w_hr):
-    """One step of the LSTM whose hidden state is shortened by a matrix; the cell keeps its size.
+    """One step of the LSTM with a projection: w_hr shortens h, the cell keeps its size.
 
-    x: (N, D)   state: (h, c), h: (N, P), c: (N, H)   w_hh: (4H, P)   w_hr: (P, H)   the others as for `lstm_step`
+    x: (N, D)   state: (h, c), h: (N, P), c: (N, H)
+    w_ih: (4H, D)   w_hh: (4H, P)   b_ih, b_hh: (4H) or None   w_hr: (P, H)
     Source: Sak et al. (2014), in the form of torch.nn.LSTM with proj_size.
     """
     h, c = lstm_step(x, state, w_ih, w_hh, b_ih, b_hh)
@@ -677,11 +679,12 @@ their last state. In reverse, they have not begun, and keep their first one.
 # %%
 # lstm/cells.py
 def scan_packed(step, inputs, state, weights, batch_sizes, reverse=False):
-    """Apply one step along a packed batch: at step t its first batch_sizes[t] sequences are running.
+    """Apply one step along a packed batch: at step t, batch_sizes[t] sequences run.
 
-    inputs: (sum of batch_sizes, D), all of step 0, then all of step 1 ...; batch_sizes: a list that never rises
+    inputs: (sum of batch_sizes, D), all of step 0, then all of step 1, and so on
+    batch_sizes: a list of numbers that never rise; the first sequences run longest
     ->   outputs, likewise; and the last state of every sequence
-    A sequence that has ended keeps its last state; in reverse, one that has not begun keeps its first.
+    One that has ended keeps its last state; in reverse, one not begun its first.
     """
     outputs, steps = [], inputs.split(batch_sizes)
     for x in reversed(steps) if reverse else steps:

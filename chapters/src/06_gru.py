@@ -99,10 +99,11 @@ The package's step, quoted. Weights stand as PyTorch stores them, transposed and
 # %%
 # lstm/cells.py
 def gru_step(x, state, w_ih, w_hh, b_ih=None, b_hh=None):
-    """One step of the GRU as torch computes it; the gates are stacked in the order r, z, n.
+    """One step of the GRU as torch computes it; the gates are stacked as r, z, n.
 
-    x: (N, D)   state: (h,), h: (N, H)   w_ih: (3H, D)   w_hh: (3H, H)   b_ih, b_hh: (3H)
-    Source: Cho et al. (2014), with the reset gate applied after the product, as in the first version of the preprint.
+    x: (N, D)   state: (h,), h: (N, H)
+    w_ih: (3H, D)   w_hh: (3H, H)   b_ih, b_hh: (3H)
+    Source: Cho et al. (2014), the first preprint: the reset gate after the product.
     """
     (h,) = state
     r_x, z_x, n_x = linear(x, w_ih, b_ih).chunk(3, dim=-1)
@@ -207,9 +208,10 @@ third must wait for the reset gate. The package has this form, too, named for wh
 # %%
 # lstm/cells.py
 def gru_step_reset_before(x, state, w_ih, w_hh, b_ih=None, b_hh=None):
-    """One step of the GRU as the published paper has it, Cho et al. (2014): the state is reset before the product.
+    """One step of the GRU that resets the state before the product.
 
     Shapes and the order of the gates are those of `gru_step`; the function is another.
+    Source: Cho et al. (2014), as published.
     """
     (h,) = state
     sizes = [2 * h.shape[-1], h.shape[-1]]
@@ -273,10 +275,10 @@ the names: there the candidate's index is $h$.
 # %%
 # lstm/scratch.py
 def get_gru_params(vocab_size, num_hiddens, device=None):
-    """The 11 parameters: a triple for each gate (z, r), one for the candidate (h), the output layer.
+    """The 11 parameters: a triple each for the gates z, r and the candidate h; output.
 
-    Returns [W_xz, W_hz, b_z, W_xr, W_hr, b_r, W_xh, W_hh, b_h, W_hq, b_q]; shapes, scale and errors are those of
-    `get_lstm_params`, whose list has one triple more.
+    Returns [W_xz, W_hz, b_z, W_xr, W_hr, b_r, W_xh, W_hh, b_h, W_hq, b_q].
+    Shapes, scale and errors are those of `get_lstm_params`, with one triple less.
     """
     return get_lstm_params(vocab_size, num_hiddens, device)[3:]
 
@@ -289,8 +291,9 @@ def init_gru_state(batch_size, num_hiddens, device=None):
 def gru(inputs, state, params):
     """Run the GRU along a sequence and score the next symbol at every step.
 
-    inputs: (L, N, V), one-hot   state: (H,), (N, H)   ->   scores: (L*N, V), step after step; and the last (H,)
-    Source: Cho et al. (2014), the reset gate before the product, as in Zhang et al., Dive into Deep Learning.
+    inputs: (L, N, V), one-hot   state: (H,), (N, H)
+    ->   scores: (L*N, V), step after step; and the last (H,)
+    Source: Cho et al. (2014), the reset before the product, as in Dive into Deep Learning.
     """
     W_xz, W_hz, b_z, W_xr, W_hr, b_r, W_xh, W_hh, b_h, W_hq, b_q = params
     (H,) = state
@@ -567,7 +570,7 @@ been exchanged, and makes the list anew.)
 # lstm/layers.py, class RNNBase
 @property
 def all_weights(self):
-    """The parameters as a list of lists: one of [w_ih, w_hh(, b_ih, b_hh)(, w_hr)] for each layer and direction."""
+    """A list [w_ih, w_hh(, b_ih, b_hh)(, w_hr)] for each layer and direction."""
     weights = [getattr(self, name) for name in self._names]
     each = len(weights) // (self.num_layers * self.directions)
     return [weights[n : n + each] for n in range(0, len(weights), each)]
@@ -596,7 +599,7 @@ from lstm.checks import same_dtype
 # %%
 # lstm/checks.py
 def layer_state(state, sizes, dtype):
-    """Check the tensors of a layer's state against their sizes, and against the input's dtype."""
+    """Check the tensors of a layer's state: their sizes, and the input's dtype."""
     for name, tensor, size in zip(("h_0", "c_0"), state, sizes, strict=False):
         if tuple(tensor.shape) != size:
             raise RuntimeError(
@@ -727,8 +730,8 @@ def forward(self, input, hx=None):
     """input: (L, N, D), or (N, L, D) if batch_first, or (L, D), or a PackedSequence
     hx: the state before the first step, as the class says; zeros if it is not given
 
-    ->   output: (L, N, directions * P), or as the input has its axes; the state after the last step, as hx
-    Raises what torch raises, naming what was given and what was expected: see `lstm.checks`.
+    ->   output: (L, N, directions * P), or as the input has its axes; the last state
+    Raises what torch raises, naming what was given and expected: see `lstm.checks`.
     """
     checks.layer_input(self, input)
     if isinstance(input, PackedSequence):
@@ -757,7 +760,7 @@ where there are none.
 # %%
 # lstm/layers.py, class RNNBase
 def _layers(self, inputs, state, batch_sizes=None):
-    """inputs: (L, N, D), or with batch_sizes the steps of a packed batch   ->   output, likewise; the last state"""
+    """inputs: (L, N, D), or packed, with batch_sizes   ->   output; the last state"""
     run = partial(scan_packed, batch_sizes=batch_sizes) if batch_sizes else scan
     ends = []
     for layer in range(self.num_layers):

@@ -156,7 +156,7 @@ def lstm_step_saving(x, state, w_ih, w_hh, b_ih=None, b_hh=None):
     """One step of the LSTM, with what the way back will need.
 
     x: (N, D)   state: (h, c), each (N, H)
-    ->   the new (h, c); saved: the old c, the gates i, f, g, o, and tanh of the new c, each (N, H)
+    ->   the new (h, c); saved: the old c, the gates i, f, g, o, tanh of the new c
     Source: Hochreiter & Schmidhuber (1997) with the forget gate of Gers et al. (2000).
     """
     h, c = state
@@ -177,11 +177,12 @@ sums of (7.4) become one product with `w_hh`, and one with `w_ih`.
 # %%
 # lstm/backward.py
 def lstm_step_backward(d_h, d_c, saved):
-    """One step back: from the state after the step to the weighted sums of the gates and the cell before it.
+    """One step back: from the state after it to the gates' sums and the old cell.
 
-    d_h, d_c: (N, H), all that reaches h and c from later steps and from the step's own output
-    saved: from `lstm_step_saving`   ->   d_sums: (N, 4H), in the order i, f, g, o; d_c of the old cell: (N, H)
-    Products give the rest: d_x is d_sums @ w_ih, and d_h of the old hidden state is d_sums @ w_hh.
+    d_h, d_c: (N, H), all that reaches h and c from later steps and the step's output
+    saved: from `lstm_step_saving`
+    ->   d_sums: (N, 4H), in the order i, f, g, o; d_c of the old cell: (N, H)
+    Products give the rest: d_x is d_sums @ w_ih, and the old d_h is d_sums @ w_hh.
     """
     c, i, f, g, o, shown = saved
     d_c = d_c + d_h * o * (1 - shown**2)
@@ -218,11 +219,11 @@ r"""
 Through time it goes as on the napkin: forward, keep; backward, collect. The weights collect, as $w$ did in (7.1), here
 for the input gate; the others are alike:
 
-$$
-\delta\mathbf{W}_{xi} = \sum_t \mathbf{X}_t^\top \delta\hat{\mathbf{I}}_t, \qquad
-\delta\mathbf{W}_{hi} = \sum_t \mathbf{H}_{t-1}^\top \delta\hat{\mathbf{I}}_t, \qquad
-\delta\mathbf{b}_i = \sum_t \mathbf{1}^\top \delta\hat{\mathbf{I}}_t. \tag{7.5}
-$$
+\begin{align*}
+\delta\mathbf{W}_{xi} &= \sum_t \mathbf{X}_t^\top \delta\hat{\mathbf{I}}_t \\
+\delta\mathbf{W}_{hi} &= \sum_t \mathbf{H}_{t-1}^\top \delta\hat{\mathbf{I}}_t \\
+\delta\mathbf{b}_i &= \sum_t \mathbf{1}^\top \delta\hat{\mathbf{I}}_t \tag{7.5}
+\end{align*}
 
 $\mathbf{1}$ is a column of $n$ ones: it sums over the batch. PyTorch has two biases; both stand in the same sum, so both
 get the same gradient.
@@ -235,7 +236,7 @@ get the same gradient.
 def lstm_forward(inputs, state, weights):
     """Run the LSTM along a sequence and keep what `lstm_backward` will need.
 
-    inputs: (L, N, D)   state: (h, c), each (N, H)   weights: w_ih, w_hh and, if there are any, b_ih, b_hh
+    inputs: (L, N, D)   state: (h, c), each (N, H)   weights: w_ih, w_hh(, b_ih, b_hh)
     ->   outputs: (L, N, H); the last (h, c); saved
     """
     hiddens, steps = [state[0]], []
@@ -258,11 +259,12 @@ sums of (7.5) need not be taken step by step: with all steps' rows below one ano
 # lstm/backward.py
 @torch.no_grad()
 def lstm_backward(d_outputs, d_state, saved, weights):
-    """Backpropagation through time: the gradients of everything that went into `lstm_forward`.
+    """Backpropagation through time: the gradients of all that went into `lstm_forward`.
 
-    d_outputs: (L, N, H)   d_state: (d_h, d_c), each (N, H), of the last state on top of its part in d_outputs
-    ->   d_inputs: (L, N, D); (d_h, d_c) of the first state; a list, one gradient for each of the weights
-    Raises ValueError if d_outputs has not the shape of the outputs. Source: Werbos (1990).
+    d_outputs: (L, N, H)
+    d_state: (d_h, d_c), each (N, H), of the last state, beside its part in d_outputs
+    ->   d_inputs: (L, N, D); (d_h, d_c) of the first state; a list, one for each weight
+    Raises ValueError if d_outputs has not the outputs' shape. Source: Werbos (1990).
     """
     inputs, hiddens, steps = saved
     if d_outputs.shape != hiddens.shape:
@@ -358,10 +360,10 @@ Section 1.12 cut all roads but the cell's and found the product of the forget ga
 gates, most of what arrives from far away came by other roads. How much, and for which networks? We measure two things
 over the distance $T - t$:
 
-$$
-\text{the whole:}\quad \mathbf{J}_{t} = \frac{\partial \mathbf{C}_T}{\partial \mathbf{C}_t}, \qquad\qquad
-\text{the direct part:}\quad \mathbf{D}_{t} = \operatorname{diag}\Bigl(\prod_{s=t+1}^{T} \mathbf{F}_s\Bigr). \tag{7.6}
-$$
+\begin{align*}
+\text{the whole:} \quad \mathbf{J}_{t} &= \frac{\partial \mathbf{C}_T}{\partial \mathbf{C}_t} \\
+\text{the direct part:} \quad \mathbf{D}_{t} &= \operatorname{diag}\Bigl(\prod_{s=t+1}^{T} \mathbf{F}_s\Bigr) \tag{7.6}
+\end{align*}
 
 $\mathbf{J}_t$ is an $h \times h$ matrix for each sequence: it says how every unit of the last cell moves with every
 unit of an earlier one, by all roads that there are, those through $\mathbf{H}_t, \dots, \mathbf{H}_{T-1}$ included. A GRU
@@ -773,14 +775,12 @@ for name, (lr, clip) in arms.items():
         curves[name].append(train(exploding(seed), short, config, seed)[1])
 
 # %%
-share = torch.bincount(symbols)[1:].double() / len(symbols)
-by_frequency = -(share * share.log()).sum().item()
 smooth = {
     name: torch.tensor(runs[0]).unfold(0, 10, 1).mean(dim=-1)
     for name, runs in curves.items()
 }
 plotting.lines(smooth, "training step", "loss, mean of 10 steps", x=range(10, 201),
-               ylim=(0, None), levels={"guessing among 28": math.log(28), "letter frequencies": by_frequency})  # fmt: skip
+               ylim=(0, None), levels={"guessing among 28": math.log(28)})  # fmt: skip
 plt.show()
 
 # %% [markdown]
@@ -793,6 +793,8 @@ the explosion.
 """
 
 # %%
+share = torch.bincount(symbols)[1:].double() / len(symbols)
+by_frequency = -(share * share.log()).sum().item()
 last = {n: torch.tensor(runs)[:, -50:].mean(dim=1) for n, runs in curves.items()}
 assert last["no clipping"].min() > 1.5 * math.log(28)
 assert last["clipped to 0.25"].max() < by_frequency
