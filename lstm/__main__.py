@@ -46,6 +46,8 @@ def show_shapes(args):
         "kind": args.layer,
     } | ({"proj_size": args.proj_size} if args.proj_size else {})
     print(shapes.table(**arguments, **sizes))
+    # torch goes through the steps one by one; two show the shapes of all
+    sizes["length"] = min(args.length, 2)
     wrong = shapes.differences(**arguments, **sizes)
     if wrong:
         raise AssertionError(f"torch.nn.{args.layer} has other shapes: {wrong}")
@@ -104,7 +106,7 @@ def main(argv=None):
     args = parser.parse_args(argv)
     try:
         args.call(args)
-    except (ValueError, TypeError, data.DataError) as error:
+    except (ValueError, TypeError, RuntimeError, OverflowError) as error:
         parser.exit(2, f"error: {error}\n")
     except AssertionError as error:
         parser.exit(1, f"failed: {error}\n")

@@ -87,11 +87,12 @@ def gru_contestants(device):
     loss, parameters = contestants["torch.nn.LSTM, 256 units"]
 
     def without():
+        before = torch.backends.mkldnn.enabled
         torch.backends.mkldnn.enabled = False
         try:
             return loss()
         finally:
-            torch.backends.mkldnn.enabled = True
+            torch.backends.mkldnn.enabled = before
 
     contestants["torch.nn.LSTM, 256 units, oneDNN off"] = (without, parameters)
     return contestants
@@ -133,6 +134,8 @@ def run(device="auto", rounds=ROUNDS, seconds=SECONDS):
     """Measure all tasks on a device and return the report: machine, versions, date and speeds."""
     if rounds < 1:
         raise ValueError(f"rounds must be at least 1, got {rounds}")
+    if not seconds > 0:
+        raise ValueError(f"seconds must be more than 0, got {seconds}")
     device = pick_device(device)
     full_precision()
     tasks = {}

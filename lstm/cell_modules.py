@@ -15,14 +15,14 @@ from lstm.cells import gru_step, lstm_step
 class RNNCellBase(nn.Module):
     """What LSTMCell and GRUCell share."""
 
-    gates: int
-    states: int
+    _gates: int
+    _states: int
 
     def __init__(self, input_size, hidden_size, bias=True, device=None, dtype=None):
         super().__init__()
         checks.cell_sizes(input_size, hidden_size)
         self.input_size, self.hidden_size, self.bias = input_size, hidden_size, bias
-        rows = self.gates * hidden_size
+        rows = self._gates * hidden_size
         sizes = {"weight_ih": (rows, input_size), "weight_hh": (rows, hidden_size),
                  "bias_ih": (rows,), "bias_hh": (rows,)}  # fmt: skip
         for name, size in sizes.items():
@@ -45,12 +45,12 @@ class RNNCellBase(nn.Module):
         checks.cell_input(self, input)
         size = (*input.shape[:-1], self.hidden_size)
         if hx is None:
-            state = (input.new_zeros(size),) * self.states
+            state = (input.new_zeros(size),) * self._states
         else:
-            state = self.take(hx)
+            state = self._take(hx)
             checks.cell_state(self, state, size)
         weights = self.weight_ih, self.weight_hh, self.bias_ih, self.bias_hh
-        return self.hand_back(self.step(input, state, *weights))
+        return self._hand_back(self._step(input, state, *weights))
 
     def extra_repr(self):
         """The arguments that are not at their defaults, as torch shows them."""
@@ -61,20 +61,20 @@ class RNNCellBase(nn.Module):
 class LSTMCell(RNNCellBase):
     """One step of an LSTM, equal to torch.nn.LSTMCell; the state is a pair (h, c), each (N, H) or (H)."""
 
-    gates, states = 4, 2
-    step = staticmethod(lstm_step)
-    take = staticmethod(checks.cell_pair)
-    hand_back = staticmethod(tuple)
+    _gates, _states = 4, 2
+    _step = staticmethod(lstm_step)
+    _take = staticmethod(checks.cell_pair)
+    _hand_back = staticmethod(tuple)
 
 
 class GRUCell(RNNCellBase):
     """One step of a GRU, equal to torch.nn.GRUCell; the state is one tensor h, (N, H) or (H)."""
 
-    gates, states = 3, 1
-    step = staticmethod(gru_step)
-    take = staticmethod(checks.one)
+    _gates, _states = 3, 1
+    _step = staticmethod(gru_step)
+    _take = staticmethod(checks.one)
 
     @staticmethod
-    def hand_back(state):
+    def _hand_back(state):
         """The state as torch gives it: one tensor."""
         return state[0]

@@ -2,6 +2,9 @@
 
 N batch   L sequence length   D input size   H hidden size   P projection size, or H without one
 K num_layers x directions
+
+The public interface is torch's. What torch keeps for itself (`_flat_weights`, `check_forward_args`, TorchScript) is not
+here. Under autocast outputs have the type that the equations give, float32; torch's depends on the library it calls.
 """
 
 import math
@@ -54,12 +57,15 @@ class RNNBase(nn.Module):
     @property
     def all_weights(self):
         """A list [w_ih, w_hh(, b_ih, b_hh)(, w_hr)] for each layer and direction."""
+        return self._weights()
+
+    def _weights(self):
         weights = [getattr(self, name) for name in self._names]
-        each = len(weights) // (self.num_layers * self.directions)
+        each = len(weights) // (self.num_layers * self._directions)
         return [weights[n : n + each] for n in range(0, len(weights), each)]
 
     @property
-    def directions(self):
+    def _directions(self):
         """2 if bidirectional, else 1."""
         return 2 if self.bidirectional else 1
 
@@ -73,48 +79,52 @@ class RNNBase(nn.Module):
         checks.layer_input(self, input)
         if isinstance(input, PackedSequence):
             data, batch_sizes, order, back = input
-            state = permute(self._state(hx, data, batch_sizes[0].item()), order)
-            output, state = self._layers(data, state, batch_sizes.tolist())
-            packed = PackedSequence(output, batch_sizes, order, back)
-            return packed, self.hand_back(permute(state, back))
+            batch_sizes = batch_sizes.tolist()
+            state = permute(self._state(hx, data, batch_sizes[0], packed=True), order)
+            output, state = self._layers(data, state, batch_sizes)
+            packed = PackedSequence(output, *input[1:])
+            return packed, self._hand_back(permute(state, back))
         if input.dim() == 2:
             state = tuple(s.unsqueeze(1) for s in self._state(hx, input))
             output, state = self._layers(input.unsqueeze(1), state)
-            return output.squeeze(1), self.hand_back(tuple(s.squeeze(1) for s in state))
+            return output.squeeze(1), self._hand_back(
+                tuple(s.squeeze(1) for s in state)
+            )
         inputs = input.transpose(0, 1) if self.batch_first else input
         output, state = self._layers(inputs, self._state(hx, inputs, inputs.shape[1]))
         output = output.transpose(0, 1) if self.batch_first else output
-        return output, self.hand_back(state)
+        return output, self._hand_back(state)
 
-    def _state(self, hx, inputs, *batch):
+    def _state(self, hx, inputs, *batch, packed=False):
         """The state before the first step as a tuple of tensors, (K, N, ...), or (K, ...) without a batch."""
-        sizes = self.state_sizes(*batch)
+        sizes = self._state_sizes(*batch)
         if hx is None:
             return tuple(inputs.new_zeros(size) for size in sizes)
-        state = self.take(hx)
-        checks.layer_state(state, sizes, inputs.dtype)
+        state = self._take(hx, packed)
+        checks.layer_state(state, sizes, inputs)
         return state
 
     def _layers(self, inputs, state, batch_sizes=None):
         """inputs: (L, N, D), or packed, with batch_sizes   ->   output; the last state"""
         run = partial(scan_packed, batch_sizes=batch_sizes) if batch_sizes else scan
-        ends = []
+        all_weights, ends = self._weights(), []
         for layer in range(self.num_layers):
             if layer > 0:
                 inputs = dropout(inputs, self.dropout, self.training)
             outputs = []
-            for reverse in (False, True)[: self.directions]:
+            for reverse in (False, True)[: self._directions]:
                 k = len(ends)
-                start, weights = tuple(s[k] for s in state), self._step_weights(k)
-                output, end = run(self.step, inputs, start, weights, reverse=reverse)
+                start, (w_ih, w_hh, *others) = (
+                    tuple(s[k] for s in state),
+                    all_weights[k],
+                )
+                biases = [] if self.bias else [None, None]
+                weights = [w_ih, w_hh, *biases, *others]
+                output, end = run(self._step, inputs, start, weights, reverse=reverse)
                 outputs.append(output)
                 ends.append(end)
             inputs = torch.cat(outputs, dim=-1)  # (L, N, directions * P)
         return inputs, tuple(torch.stack(s) for s in zip(*ends, strict=True))
-
-    def _step_weights(self, k):
-        w_ih, w_hh, *others = self.all_weights[k]
-        return [w_ih, w_hh, *([] if self.bias else [None, None]), *others]
 
     def extra_repr(self):
         """The arguments that are not at their defaults, as torch shows them."""
@@ -122,8 +132,9 @@ class RNNBase(nn.Module):
         defaults = {"proj_size": 0, "num_layers": 1, "bias": True, "batch_first": False,
                     "dropout": 0.0, "bidirectional": False}  # fmt: skip
         for name, default in defaults.items():
-            if getattr(self, name) != default:
-                text += f", {name}={getattr(self, name)}"
+            value = getattr(self, name)
+            if value is not default if isinstance(default, bool) else value != default:
+                text += f", {name}={value}"
         return text
 
 
@@ -137,17 +148,17 @@ class LSTM(RNNBase):
     """
 
     mode = "LSTM"
-    take = staticmethod(checks.pair)
-    hand_back = staticmethod(tuple)
+    _take = staticmethod(checks.pair)
+    _hand_back = staticmethod(tuple)
 
     @property
-    def step(self):
+    def _step(self):
         """The equations of one step."""
         return projected_lstm_step if self.proj_size else lstm_step
 
-    def state_sizes(self, *batch):
+    def _state_sizes(self, *batch):
         """The sizes of h_0 and c_0."""
-        layers = self.num_layers * self.directions
+        layers = self.num_layers * self._directions
         h = (layers, *batch, self.proj_size or self.hidden_size)
         return h, (layers, *batch, self.hidden_size)
 
@@ -160,22 +171,22 @@ class GRU(RNNBase):
     """
 
     mode = "GRU"
-    step = staticmethod(gru_step)
-    take = staticmethod(checks.one)
+    _step = staticmethod(gru_step)
+    _take = staticmethod(checks.one)
 
     def __init__(self, input_size, hidden_size, num_layers=1, bias=True, batch_first=False, dropout=0.0,
-                 bidirectional=False, device=None, dtype=None, **others):  # fmt: skip
-        if "proj_size" in others:
+                 bidirectional=False, device=None, dtype=None, *, proj_size=None):  # fmt: skip
+        if proj_size is not None:
             raise ValueError("only an LSTM has a projection: proj_size is no GRU's")
         super().__init__(input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional,
-                         device=device, dtype=dtype, **others)  # fmt: skip
+                         device=device, dtype=dtype)  # fmt: skip
 
-    def state_sizes(self, *batch):
+    def _state_sizes(self, *batch):
         """The size of h_0, in a tuple."""
-        return ((self.num_layers * self.directions, *batch, self.hidden_size),)
+        return ((self.num_layers * self._directions, *batch, self.hidden_size),)
 
     @staticmethod
-    def hand_back(state):
+    def _hand_back(state):
         """The state as torch gives it: one tensor."""
         return state[0]
 

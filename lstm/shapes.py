@@ -102,22 +102,24 @@ def table(*args, length, batch=None, **kwargs):
 
 
 def differences(*args, length, batch=None, kind="LSTM", **kwargs):
-    """Return the names of all tensors and parameters whose shape is another in torch: none, if all is well.
+    """Return what differs in torch, by name: parameters (shapes, order, number), then tensors; none, if all is well.
 
     torch's layer is built and run on its meta device, which computes shapes and holds no numbers.
     """
     layer = getattr(nn, kind)(*args, device="meta", **kwargs)
-    expected = {name: tuple(p.shape) for name, p in layer.named_parameters()}
-    ours = {s.name: s.sizes for s in parameters(*args, kind=kind, **kwargs)}
+    theirs = [(name, tuple(p.shape)) for name, p in layer.named_parameters()]
+    listed = [(s.name, s.sizes) for s in parameters(*args, kind=kind, **kwargs)]
+    if listed != theirs:
+        return sorted({name for name, _ in {*listed} ^ {*theirs}}) or ["their order"]
     run = tensors(*args, length=length, batch=batch, kind=kind, **kwargs)
-    ours |= {s.name: s.sizes for s in run}
+    ours = {s.name: s.sizes for s in run}
     given = {name: torch.empty(size, device="meta") for name, size in ours.items()}
     pair = kind == "LSTM"
     state = (given["h_0"], given["c_0"]) if pair else given["h_0"]
     output, last = layer(given["input"], state)
     got = {"output": output, "h_n": last[0] if pair else last}
     got |= {"c_n": last[1]} if pair else {}
-    expected |= {name: tuple(tensor.shape) for name, tensor in got.items()}
+    expected = {name: tuple(tensor.shape) for name, tensor in got.items()}
     return [name for name, size in expected.items() if ours.get(name) != size]
 
 

@@ -58,6 +58,12 @@ def test_the_median_of_the_counted_rounds_is_taken(monkeypatch):
     }
 
 
+@pytest.mark.parametrize("seconds", [0, -1, float("nan")])
+def test_a_round_of_no_length_is_refused(seconds):
+    with pytest.raises(ValueError, match="seconds must be more than 0, got"):
+        bench.run("cpu", seconds=seconds)
+
+
 def test_what_is_committed_is_complete():
     assert bench.committed() in bench.results()
     for report in bench.results():

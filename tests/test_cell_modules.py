@@ -8,6 +8,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
+from torch.func import functional_call, stack_module_state, vmap
 from torch.testing import assert_close
 
 from lstm import GRUCell, LSTMCell
@@ -95,6 +96,49 @@ def test_without_bias_the_names_are_there_and_empty(kind):
         assert made.bias_ih is None
         assert made.bias_hh is None
         assert list(made.state_dict()) == ["weight_ih", "weight_hh"]
+
+
+@pytest.mark.parametrize("kind", CELLS)
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32])
+def test_any_floating_type_and_device_is_taken(kind, dtype):
+    ours, theirs = (cell(3, 5, dtype=dtype, device="cpu") for cell in CELLS[kind])
+    assert {p.dtype for p in ours.parameters()} == {dtype}
+    ours.load_state_dict(theirs.state_dict())
+    x, eps = torch.randn(2, 3).to(dtype), torch.finfo(dtype).eps
+    assert_close(flat(ours(x)), flat(theirs(x)), rtol=8 * eps, atol=8 * eps)
+    far = CELLS[kind][0](3, 5, device="meta", dtype=dtype)
+    assert {p.device.type for p in far.parameters()} == {"meta"}
+    assert flat(far(torch.zeros(2, 3, device="meta", dtype=dtype)))[0].shape == (2, 5)
+
+
+@pytest.mark.parametrize("kind", CELLS)
+def test_autocast_takes_any_type_and_rounds_as_torch_does(kind):
+    ours, theirs = (cell(3, 5) for cell in CELLS[kind])
+    ours.load_state_dict(theirs.state_dict())
+    x = torch.randn(2, 3)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        for given in (x, x.bfloat16()):
+            assert_close(flat(ours(given)), flat(theirs(given)), rtol=0, atol=0.02)
+
+
+@pytest.mark.parametrize("kind", CELLS)
+def test_functional_call_and_vmap_lend_a_cell_other_weights(kind):
+    cells = [CELLS[kind][0](3, 5).double() for _ in range(3)]
+    weights, buffers = stack_module_state(cells)
+    x = randn(2, 3).detach()
+    call = lambda w, b: flat(functional_call(cells[0], (w, b), (x,)))
+    got = vmap(call)(weights, buffers)
+    want = [flat(cell(x)) for cell in cells]
+    assert_close(got, tuple(torch.stack(each) for each in zip(*want, strict=True)))
+
+
+@pytest.mark.parametrize("kind", CELLS)
+def test_arguments_go_by_torchs_names_and_inputs_may_have_holes(kind):
+    ours, theirs = (cell(input_size=3, hidden_size=5).double() for cell in CELLS[kind])
+    ours.load_state_dict(theirs.state_dict())
+    x, state = randn(2, 6)[:, ::2], some_state(kind, 2, 5)
+    state = list(state) if isinstance(state, tuple) else state
+    assert_close(ours(input=x, hx=state), theirs(input=x, hx=state))
 
 
 @pytest.mark.parametrize("kind", CELLS)

@@ -1,11 +1,12 @@
 """Where torch raises, so do we: the same type, and a message that names what was given and what was expected."""
 
+import inspect
 import re
 
 import pytest
 import torch
 from torch import nn
-from torch.nn.utils.rnn import pack_padded_sequence
+from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence
 
 import lstm
 
@@ -59,11 +60,16 @@ def raised(call):
     return type(caught.value), str(caught.value)
 
 
-def compare(name, arguments, call, message):
-    """Both layers raise the same type on the same call; our message matches."""
-    theirs, _ = raised(lambda: call(getattr(nn, name)(**arguments)))
+# torch's constructor of today checks more than that of older versions
+CHECKS_MORE = "batch_first should be" in inspect.getsource(nn.RNNBase.__init__)
+
+
+def compare(name, arguments, call, message, new=False):
+    """Both layers raise the same type on the same call; our message matches. new: older versions let it pass."""
     ours, text = raised(lambda: call(getattr(lstm, name)(**arguments)))
-    assert ours is theirs, text
+    if CHECKS_MORE or not new:
+        theirs, _ = raised(lambda: call(getattr(nn, name)(**arguments)))
+        assert ours is theirs, text
     assert re.search(message, text), text
 
 
@@ -74,7 +80,8 @@ def compare(name, arguments, call, message):
 )
 def test_the_constructor_refuses_what_torchs_refuses(kind, arguments, message):
     wrong = {"input_size": 3, "hidden_size": 5} | arguments
-    compare(kind, wrong, lambda layer: None, message)
+    new = bool(arguments.keys() & {"input_size", "bias", "batch_first"})
+    compare(kind, wrong, lambda layer: None, message, new)
 
 
 def state(kind, *shape, **kwargs):
@@ -171,6 +178,38 @@ def test_an_lstms_state_is_a_pair(case):
     compare("LSTM", {"input_size": 3, "hidden_size": 5}, lambda layer: layer(X, given), message)  # fmt: skip
 
 
+@pytest.mark.parametrize("case", [c for c in PAIRS if not c.startswith(("size", "axes", "type"))])  # fmt: skip
+def test_for_a_packed_batch_too_and_with_torchs_types_for_it(case):
+    given, message = PAIRS[case]
+    x = packed(7, 2, 3)
+    compare("LSTM", {"input_size": 3, "hidden_size": 5}, lambda layer: layer(x, given), message)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("sizes", "data"),
+    [
+        (torch.tensor([1, 2, 2]), ZEROS(5, 3)),
+        (torch.tensor([2, 2, 1], dtype=torch.int32), ZEROS(5, 3)),
+    ],
+    ids=["rising", "int32"],
+)
+@pytest.mark.parametrize("kind", BOTH)
+def test_a_packing_made_wrong_by_hand_is_refused(kind, sizes, data):
+    wrong = PackedSequence(data, sizes)
+    message = r"int64 numbers that never rise, got \[\d, 2, \d\] in torch.int"
+    compare(kind, {"input_size": 3, "hidden_size": 5}, lambda layer: layer(wrong), message)  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", BOTH)
+def test_an_input_on_another_device_is_named_with_both(kind):
+    with pytest.raises(RuntimeError, match="the input on cpu, got meta"):
+        getattr(lstm, kind)(3, 5)(X.to("meta"))
+    with pytest.raises(RuntimeError, match="h_0 on cpu, got meta"):
+        getattr(lstm, kind)(3, 5)(X, state(kind, 1, 2, 5, device="meta"))
+    with pytest.raises(RuntimeError, match="the input on cpu, got meta"):
+        getattr(lstm, kind + "Cell")(3, 5)(X[0].to("meta"))
+
+
 @pytest.mark.parametrize(
     "given", [(H0,), [H0], (H0, H0), "h", 3, (None,)], ids=lambda g: type(g).__name__
 )
@@ -204,6 +243,13 @@ def test_where_torch_drops_a_sequences_state_in_silence_we_say_so():
         getattr(nn, kind)(3, 5)(given, state(kind, 1, 3, 5))
         with pytest.raises(RuntimeError, match=r"\(1, 2, 5\), got \(1, 3, 5\)"):
             getattr(lstm, kind)(3, 5)(given, state(kind, 1, 3, 5))
+
+
+def test_where_torch_takes_a_wrong_number_of_features_we_say_so():
+    """torch.nn.LSTM checks no packed input: four features for three pass, when all sequences are equally long."""
+    given = packed(7, 2, 4, lengths=(7, 7))
+    with pytest.raises(RuntimeError, match=r"of size 3 \(input_size\), got \(14, 4\)"):
+        lstm.LSTM(3, 5)(given)
 
 
 # cells

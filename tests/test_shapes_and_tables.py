@@ -84,11 +84,43 @@ def test_a_shape_that_is_another_in_torch_is_named(monkeypatch):
     arguments = {"num_layers": 2, "bidirectional": True, "proj_size": 2}
     assert shapes.differences(4, 5, **arguments, length=7, batch=6) == []
     assert shapes.differences(4, 5, kind="GRU", length=7) == []
+    right = shapes.parameters(4, 5)
+    invented = shapes.Shape("weight_hr_l0", ("P", "H"), (7, 9))
+    for listed, named in (
+        ([*right, invented], ["weight_hr_l0"]),
+        (right[:-1], ["bias_hh_l0"]),
+        (right[::-1], ["their order"]),
+    ):
+        monkeypatch.setattr(shapes, "parameters", lambda *a, listed=listed, **k: listed)
+        assert shapes.differences(4, 5, length=7) == named
+    monkeypatch.undo()
     monkeypatch.setitem(shapes.GATES, "GRU", 4)
     assert shapes.differences(4, 5, bias=False, kind="GRU", length=7) == [
-        "weight_ih_l0",
         "weight_hh_l0",
+        "weight_ih_l0",
     ]
+
+
+def test_an_output_of_another_shape_than_torchs_is_named(monkeypatch):
+    tensors = shapes.tensors
+
+    def wrong(*args, **kwargs):
+        swapped = tensors(*args, **kwargs)
+        output = swapped[3]
+        swapped[3] = shapes.Shape("output", output.letters, output.sizes[::-1])
+        return swapped
+
+    monkeypatch.setattr(shapes, "tensors", wrong)
+    assert shapes.differences(4, 5, length=7, batch=6) == ["output"]
+
+
+def test_the_command_answers_at_once_for_long_sequences_and_refuses_absurd_sizes():
+    done = command("shapes", "LSTM", "--input-size", "4", "--hidden-size", "5", "--length", "1000000")  # fmt: skip
+    assert "(1000000, 8, 5)" in done.stdout
+    huge = str(10**15)
+    done = command("shapes", "LSTM", "--input-size", huge, "--hidden-size", huge)
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: ")
 
 
 def test_the_command_prints_every_tensor_the_count_and_that_torch_agrees():

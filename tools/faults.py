@@ -51,10 +51,14 @@ FAULTS = [
           "(n_x + r * n_h).tanh()", "(n_x + n_h).tanh()"),
     Fault("reverse: outputs not turned round again", "lstm/cells.py",
           "torch.stack(outputs[::-1] if reverse else outputs)", "torch.stack(outputs)"),
+    Fault("packed: a sequence that has ended is carried on", "lstm/cells.py",
+          "torch.cat([new, old[n:]]) for new", "torch.cat([new, 0 * old[n:]]) for new"),
+    Fault("cell module: the state that is given is left out", "lstm/cell_modules.py",
+          "            state = self._take(hx)", "            state = (input.new_zeros(size),) * self._states"),
     Fault("packed: the reverse direction begins at the first step", "lstm/cells.py",
           "for x in reversed(steps) if reverse else steps:", "for x in steps:"),
     Fault("packed: states not put back into the caller's order", "lstm/layers.py",
-          "self.hand_back(permute(state, back))", "self.hand_back(permute(state, order))"),
+          "self._hand_back(permute(state, back))", "self._hand_back(permute(state, order))"),
     Fault("dropout between the layers missing", "lstm/layers.py",
           "inputs = dropout(inputs, self.dropout, self.training)", "pass"),
     Fault("dropout in evaluation, too", "lstm/layers.py",
@@ -85,6 +89,9 @@ def plant(fault, folder):
     path.write_text(text.replace(fault.right, fault.wrong), encoding="utf-8")
 
 
+NONE = Fault("no fault", "lstm/cells.py", '"""The equations:', '"""The equations:')
+
+
 def caught_by(fault):
     """Return the names of the tests that fail with the fault in place."""
     with tempfile.TemporaryDirectory() as name:
@@ -101,6 +108,9 @@ def caught_by(fault):
 
 def main():
     argparse.ArgumentParser(description=__doc__).parse_args()
+    print("0 the copy without a fault …", flush=True)
+    if red := caught_by(NONE):
+        sys.exit(f"without any fault these tests are red: {', '.join(red)}")
     rows, escaped = [], []
     for n, fault in enumerate(FAULTS, start=1):
         print(f"{n}/{len(FAULTS)} {fault.name} …", flush=True)

@@ -568,11 +568,9 @@ been exchanged, and makes the list anew.)
 
 # %%
 # lstm/layers.py, class RNNBase
-@property
-def all_weights(self):
-    """A list [w_ih, w_hh(, b_ih, b_hh)(, w_hr)] for each layer and direction."""
+def _weights(self):
     weights = [getattr(self, name) for name in self._names]
-    each = len(weights) // (self.num_layers * self.directions)
+    each = len(weights) // (self.num_layers * self._directions)
     return [weights[n : n + each] for n in range(0, len(weights), each)]
 
 
@@ -593,19 +591,20 @@ place (the tests go through some hundred faults), and names both shapes:
 """
 
 # %%
-from lstm.checks import same_dtype
+from lstm.checks import same_device, same_dtype
 
 
 # %%
 # lstm/checks.py
-def layer_state(state, sizes, dtype):
-    """Check the tensors of a layer's state: their sizes, and the input's dtype."""
+def layer_state(state, sizes, inputs):
+    """Check the tensors of a layer's state: their sizes; the inputs' device and dtype."""
     for name, tensor, size in zip(("h_0", "c_0"), state, sizes, strict=False):
         if tuple(tensor.shape) != size:
             raise RuntimeError(
                 f"expected {name} of shape {size}, got {tuple(tensor.shape)}"
             )
-        same_dtype(name, tensor, dtype, RuntimeError)
+        same_device(name, tensor, inputs)
+        same_dtype(name, tensor, inputs, RuntimeError)
 
 
 # %%
@@ -714,7 +713,7 @@ assert_close(plain_loop, output)
 # %% [markdown]
 r"""
 **Step 6.** What came in without a batch axis goes out without one, and what came in packed goes out packed, with the batch sizes and
-the order it came with. And this is ours, steps 3 to 6 in one screen: three forms of input, one computation. (`take` and `hand_back` are where LSTM and
+the order it came with. And this is ours, steps 3 to 6 in one screen: three forms of input, one computation. (`_take` and `_hand_back` are where LSTM and
 GRU differ: a pair, or one tensor.)
 """
 
@@ -736,24 +735,24 @@ def forward(self, input, hx=None):
     checks.layer_input(self, input)
     if isinstance(input, PackedSequence):
         data, batch_sizes, order, back = input
-        state = permute(self._state(hx, data, batch_sizes[0].item()), order)
-        output, state = self._layers(data, state, batch_sizes.tolist())
-        packed = PackedSequence(output, batch_sizes, order, back)
-        return packed, self.hand_back(permute(state, back))
+        batch_sizes = batch_sizes.tolist()
+        state = permute(self._state(hx, data, batch_sizes[0], packed=True), order)
+        output, state = self._layers(data, state, batch_sizes)
+        packed = PackedSequence(output, *input[1:])
+        return packed, self._hand_back(permute(state, back))
     if input.dim() == 2:
         state = tuple(s.unsqueeze(1) for s in self._state(hx, input))
         output, state = self._layers(input.unsqueeze(1), state)
-        return output.squeeze(1), self.hand_back(tuple(s.squeeze(1) for s in state))
+        return output.squeeze(1), self._hand_back(tuple(s.squeeze(1) for s in state))
     inputs = input.transpose(0, 1) if self.batch_first else input
     output, state = self._layers(inputs, self._state(hx, inputs, inputs.shape[1]))
     output = output.transpose(0, 1) if self.batch_first else output
-    return output, self.hand_back(state)
+    return output, self._hand_back(state)
 
 
 # %% [markdown]
 r"""
-The layers from below to above, in each the directions; dropout between layers. `_step_weights` puts the biases in, or `None`
-where there are none.
+The layers from below to above, in each the directions; dropout between layers. Where there are no biases, `None` stands in their place.
 """
 
 
@@ -762,15 +761,20 @@ where there are none.
 def _layers(self, inputs, state, batch_sizes=None):
     """inputs: (L, N, D), or packed, with batch_sizes   ->   output; the last state"""
     run = partial(scan_packed, batch_sizes=batch_sizes) if batch_sizes else scan
-    ends = []
+    all_weights, ends = self._weights(), []
     for layer in range(self.num_layers):
         if layer > 0:
             inputs = dropout(inputs, self.dropout, self.training)
         outputs = []
-        for reverse in (False, True)[: self.directions]:
+        for reverse in (False, True)[: self._directions]:
             k = len(ends)
-            start, weights = tuple(s[k] for s in state), self._step_weights(k)
-            output, end = run(self.step, inputs, start, weights, reverse=reverse)
+            start, (w_ih, w_hh, *others) = (
+                tuple(s[k] for s in state),
+                all_weights[k],
+            )
+            biases = [] if self.bias else [None, None]
+            weights = [w_ih, w_hh, *biases, *others]
+            output, end = run(self._step, inputs, start, weights, reverse=reverse)
             outputs.append(output)
             ends.append(end)
         inputs = torch.cat(outputs, dim=-1)  # (L, N, directions * P)
