@@ -537,7 +537,7 @@ its place.
 | step | PyTorch, `rnn.py` | the package |
 |---|---|---|
 | 1. make and name the parameters | `RNNBase.__init__`, `_flat_weights_names` | `shapes.parameters` |
-| 2. keep them as one flat list | `_flat_weights`, `flatten_parameters` | `all_weights`, on demand |
+| 2. keep them as one flat list | `_flat_weights`, `flatten_parameters` | `_weights`, on demand |
 | 3. check what is given | `check_forward_args` | `checks.layer_input`, `checks.layer_state` |
 | 4. put a packed batch's states in order | `permute_hidden` | `permute` |
 | 5. compute | `_VF.lstm`, `_VF.gru`, in C++ | `_layers`, `scan`, `scan_packed` |
