@@ -51,7 +51,7 @@ FAULTS = [
           "(n_x + r * n_h).tanh()", "(n_x + n_h).tanh()"),
     Fault("reverse: outputs not turned round again", "lstm/cells.py",
           "torch.stack(outputs[::-1] if reverse else outputs)", "torch.stack(outputs)"),
-    Fault("packed: a sequence that has ended is carried on", "lstm/cells.py",
+    Fault("packed: the state of an ended sequence is lost", "lstm/cells.py",
           "torch.cat([new, old[n:]]) for new", "torch.cat([new, 0 * old[n:]]) for new"),
     Fault("cell module: the state that is given is left out", "lstm/cell_modules.py",
           "            state = self._take(hx)", "            state = (input.new_zeros(size),) * self._states"),
