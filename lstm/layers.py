@@ -4,7 +4,7 @@ N batch   L sequence length   D input size   H hidden size   P projection size, 
 K num_layers x directions
 
 The public interface is torch's. What torch keeps for itself (`_flat_weights`, `check_forward_args`, TorchScript) is not
-here. Under autocast outputs have the type that the equations give, float32; torch's depends on the library it calls.
+here. Under autocast our outputs keep the input's number type; torch's depend on the library that it calls.
 """
 
 import math
@@ -87,9 +87,8 @@ class RNNBase(nn.Module):
         if input.dim() == 2:
             state = tuple(s.unsqueeze(1) for s in self._state(hx, input))
             output, state = self._layers(input.unsqueeze(1), state)
-            return output.squeeze(1), self._hand_back(
-                tuple(s.squeeze(1) for s in state)
-            )
+            state = tuple(s.squeeze(1) for s in state)
+            return output.squeeze(1), self._hand_back(state)
         inputs = input.transpose(0, 1) if self.batch_first else input
         output, state = self._layers(inputs, self._state(hx, inputs, inputs.shape[1]))
         output = output.transpose(0, 1) if self.batch_first else output
@@ -114,10 +113,8 @@ class RNNBase(nn.Module):
             outputs = []
             for reverse in (False, True)[: self._directions]:
                 k = len(ends)
-                start, (w_ih, w_hh, *others) = (
-                    tuple(s[k] for s in state),
-                    all_weights[k],
-                )
+                start = tuple(s[k] for s in state)
+                w_ih, w_hh, *others = all_weights[k]
                 biases = [] if self.bias else [None, None]
                 weights = [w_ih, w_hh, *biases, *others]
                 output, end = run(self._step, inputs, start, weights, reverse=reverse)

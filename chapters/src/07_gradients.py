@@ -139,8 +139,8 @@ step's output.
 | (7.4) | $\delta C_{t-1} = 0.0460 \cdot 0.8808$ | 0.0405 |
 | | $\delta H_{t-1} = -2 \cdot (-0.0053) + 2 \cdot 0.0097 + 1 \cdot 0.0181 - 2 \cdot 0.1790$ | −0.310 |
 
-See how unequal they are. The cell is large, so tanh is flat there (slope 0.17), and the output gate is little open (0.27): only
-0.0460 gets in. Most of what this output
+See how unequal they are. The cell is large, so tanh is flat there, with slope 0.17, and the output gate, 0.27, is little
+open: only 0.0460 gets in. Most of what this output
 feels comes through its own gate, $\hat{O}$.
 
 ## 7.4 The step as code
