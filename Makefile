@@ -66,7 +66,7 @@ faults: $(READY)  ## plant faults in a copy of the package and show which tests 
 	$(BIN)/python tools/faults.py
 
 clean:  ## remove what was built; the environment stays
-	rm -rf _build .pytest_cache .ruff_cache
+	rm -rf _build .pytest_cache .ruff_cache .hypothesis
 
 clean-env:  ## remove the environment
 	rm -rf $(VENV)

@@ -119,16 +119,50 @@ def _add_shapes(verbs):
         description=show_shapes.__doc__ + " The arguments are torch's.",
     )
     verb.add_argument("layer", choices=sorted(shapes.GATES), help="which of torch.nn's")
-    verb.add_argument("--input-size", type=int, required=True, metavar="D")
-    verb.add_argument("--hidden-size", type=int, required=True, metavar="H")
-    verb.add_argument("--num-layers", type=int, default=1, metavar="LAYERS")
-    verb.add_argument("--proj-size", type=int, default=0, metavar="P")
-    for flag in ("--bidirectional", "--batch-first", "--no-bias"):
-        verb.add_argument(flag, action="store_true")
-    verb.add_argument("--length", type=int, default=5, metavar="L", help="steps (default %(default)s)")  # fmt: skip
+    verb.add_argument(
+        "--input-size",
+        type=int,
+        required=True,
+        metavar="D",
+        help="features at each step",
+    )
+    verb.add_argument(
+        "--hidden-size", type=int, required=True, metavar="H", help="units"
+    )
+    verb.add_argument(
+        "--num-layers",
+        type=int,
+        default=1,
+        metavar="LAYERS",
+        help="layers (default %(default)s)",
+    )
+    verb.add_argument(
+        "--proj-size",
+        type=int,
+        default=0,
+        metavar="P",
+        help="an LSTM's projection (default: none)",
+    )
+    for flag, text in {
+        "--bidirectional": "two directions",
+        "--batch-first": "input and output with the batch axis in front",
+        "--no-bias": "without biases",
+    }.items():
+        verb.add_argument(flag, action="store_true", help=text)
+    verb.add_argument(
+        "--length", type=int, default=5, metavar="L", help="steps (default %(default)s)"
+    )
     batch = verb.add_mutually_exclusive_group()
-    batch.add_argument("--batch", type=int, default=8, metavar="N", help="sequences (default %(default)s)")  # fmt: skip
-    batch.add_argument("--unbatched", action="store_true", help="an input without batch axis")  # fmt: skip
+    batch.add_argument(
+        "--batch",
+        type=int,
+        default=8,
+        metavar="N",
+        help="sequences (default %(default)s)",
+    )
+    batch.add_argument(
+        "--unbatched", action="store_true", help="an input without batch axis"
+    )
     verb.set_defaults(call=show_shapes)
 
 

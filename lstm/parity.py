@@ -57,7 +57,7 @@ def difference(ours, theirs, form, with_state):
     return max(_largest(a, b) for a, b in zip(*results, strict=True))
 
 
-def measure(device="auto", label="parity"):
+def measure(device="auto"):
     """Compare all combinations and forms; return {(kind, arguments as text): {form: largest difference}}.
 
     The state of torch's random numbers is left as it was.
@@ -68,7 +68,7 @@ def measure(device="auto", label="parity"):
     with torch.random.fork_rng([device] if device.type == "cuda" else []):
         return {
             (kind, _text(arguments)): _forms(kind, arguments, device)
-            for kind, arguments in progress(cases, label)
+            for kind, arguments in progress(cases, "parity")
         }
 
 
