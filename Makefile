@@ -2,17 +2,18 @@
 PYTHON ?= python3
 VENV ?= .venv
 CHAPTER ?=
-# Where the book is published, as https://github.com/OWNER/NAME: goes into the launch buttons.
-REPOSITORY ?= https://github.com/OWNER/lstm-book
+# Where the book is published, as https://github.com/OWNER/NAME.
+REPOSITORY ?=
+DEVICE ?= cuda
 PORT ?= 8000
 
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-PAGES := $(wildcard chapters/*.ipynb) $(shell find book -type f) _toc.yml
-CONFIG := _build/_config.yml
+PAGES := $(wildcard chapters/*.ipynb) $(shell find book -type f) _toc.yml _config.yml
 HTML := _build/html/index.html
+NODE := tests/node/node_modules/.package-lock.json
 
-.PHONY: help book test test-offline chapters serve bench faults clean clean-env FORCE
+.PHONY: help book test test-offline chapters serve publish colab gpu bench faults clean clean-env
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 
@@ -33,18 +34,18 @@ $(READY): requirements.txt constraints.txt pyproject.toml
 book: $(HTML)  ## build the HTML book from the committed notebooks and say where it lies
 	@echo "The book: $(abspath $(HTML))"
 
-# The address goes into a copy, which is replaced only when it differs.
-$(CONFIG): FORCE
-	@mkdir -p _build
-	@sed -E "s#^( *url: ).*#\1$(REPOSITORY)#" _config.yml > $@.new
-	@if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
-
-$(HTML): $(READY) $(PAGES) $(CONFIG)
+$(HTML): $(READY) $(PAGES)
 	@rm -rf _build/html
-	$(BIN)/jupyter-book build . --config $(CONFIG) --warningiserror --nitpick --keep-going --quiet
+	$(BIN)/jupyter-book build . --warningiserror --nitpick --keep-going --quiet
 	@touch $(HTML)
 
-test: $(HTML)  ## lint, unit tests, and every notebook by nbval, outputs compared
+# What the tests run by Node: the accessibility rules, and the reader of workflows.
+$(NODE): tests/node/package.json tests/node/package-lock.json
+	@command -v npm >/dev/null || { echo "npm is needed for the tests: install Node.js 20 or newer" >&2; exit 1; }
+	npm ci --prefix tests/node --no-audit --no-fund --loglevel=error
+	@touch $(NODE)
+
+test: $(HTML) $(NODE)  ## lint, unit tests, the pages in a browser, and every notebook by nbval, outputs compared
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/python -m pytest --nbval
@@ -59,6 +60,15 @@ serve: book  ## build the book and serve it on this machine, PORT=8000
 	@echo "http://127.0.0.1:$(PORT)/   (end with Ctrl-C)"
 	@$(BIN)/python -m http.server --bind 127.0.0.1 --directory _build/html $(PORT)
 
+publish: $(READY)  ## the site, a PDF, a zip and the branch for Colab, for REPOSITORY=https://github.com/OWNER/NAME
+	$(BIN)/python tools/publish.py $(REPOSITORY)
+
+colab: $(READY)  ## reproduce Colab: its versions, each notebook alone; CHAPTER=02 for one
+	$(BIN)/python tools/colab.py $(CHAPTER)
+
+gpu: $(READY)  ## every notebook and the benchmarks on a GPU, and a report; DEVICE=cpu rehearses it
+	$(BIN)/python tools/gpu.py --device $(DEVICE) $(CHAPTER)
+
 bench: $(READY)  ## measure training speeds side by side; OUTPUT=file.json keeps them
 	$(BIN)/python -m lstm bench $(if $(OUTPUT),--output $(OUTPUT))
 
@@ -66,7 +76,7 @@ faults: $(READY)  ## plant faults in a copy of the package and show which tests 
 	$(BIN)/python tools/faults.py
 
 clean:  ## remove what was built; the environment stays
-	rm -rf _build .pytest_cache .ruff_cache .hypothesis
+	rm -rf _build tests/node/node_modules .pytest_cache .ruff_cache .hypothesis
 
 clean-env:  ## remove the environment
 	rm -rf $(VENV)

@@ -64,6 +64,7 @@ def lines(
     for n, (name, values) in enumerate(curves.items()):
         values = np.asarray(values, dtype=float)
         xs = np.arange(1, len(values) + 1) if x is None else np.asarray(x)
+        on_top = 3 if crosses is not None and n <= crosses else 2
         if n == crosses:
             axis.plot(
                 xs,
@@ -72,9 +73,10 @@ def lines(
                 label=name,
                 markersize=6,
                 markevery=max(1, len(values) // 20),
+                zorder=on_top,
             )
         else:
-            axis.plot(xs, values, styles[n % 4], label=name)
+            axis.plot(xs, values, styles[n % 4], label=name, zorder=on_top)
     for name, height in (levels or {}).items():
         axis.axhline(height, color="#777777", linewidth=1, linestyle=(0, (4, 3)))
         axis.annotate(name, (1, height), xycoords=("axes fraction", "data"), xytext=(-4, 3),

@@ -1,6 +1,8 @@
 """What holds the project together: the floors of the package, and the chapters with their sources and the package."""
 
 import ast
+import base64
+import io
 import os
 import re
 import subprocess
@@ -10,8 +12,10 @@ from pathlib import Path
 
 import jupytext
 import nbformat
+import numpy as np
 import pytest
 import yaml
+from PIL import Image
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "tools"))
@@ -128,8 +132,9 @@ def test_a_notebook_is_light_executed_and_clean(path):
     for cell in notebook.cells:
         if cell.cell_type == "code":
             assert cell.execution_count, f"not executed: {cell.source[:60]}"
-            assert set(cell.metadata) <= {"tags"}
-            assert set(cell.metadata.get("tags", [])) <= {"nbval-ignore-output"}
+            assert set(cell.metadata) <= {"tags", "mystnb"}
+            tags = set(cell.metadata.get("tags", []))
+            assert tags <= {"nbval-ignore-output", "hide-input"}
             assert not any(
                 o.output_type == "error" or o.get("name") == "stderr"
                 for o in cell.outputs
@@ -137,6 +142,17 @@ def test_a_notebook_is_light_executed_and_clean(path):
             assert "image/svg+xml" not in str(
                 [list(o.get("data", ())) for o in cell.outputs]
             )
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
+def test_every_figure_says_in_words_what_it_shows(path):
+    said = []
+    for cell in nbformat.read(path, as_version=4).cells:
+        if any("image/png" in o.get("data", ()) for o in cell.get("outputs", ())):
+            alt = cell.metadata.get("mystnb", {}).get("image", {}).get("alt", "")
+            assert len(alt) >= 40, f'give the cell an alt="…":\n{cell.source[:200]}'
+            said.append(alt)
+    assert len(said) == len(set(said)), "two figures are described alike"
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
@@ -289,6 +305,25 @@ def test_measured_speeds_are_masked(small_project, monkeypatch):
         "perplexity 1.1, … tokens/sec on …"
         in jupytext.read(chapters.target(small_project)).cells[0].outputs[0].text
     )
+
+
+def test_a_thin_line_keeps_its_colour_in_the_palette():
+    shades = np.random.default_rng(0).integers(0, 256, (300, 300, 3), dtype=np.uint8)
+    shades[..., 1] = shades[..., 2]
+    magenta = 170, 68, 153
+    shades[150, :200] = magenta
+    png = io.BytesIO()
+    Image.fromarray(shades).save(png, "PNG")
+    slim = chapters.slim(base64.b64encode(png.getvalue()).decode())
+    kept = Image.open(io.BytesIO(base64.b64decode(slim))).convert("RGB")
+    assert np.abs(np.subtract(kept.getpixel((100, 150)), magenta)).max() <= 12
+
+
+def test_a_figure_of_few_colours_becomes_small():
+    png = io.BytesIO()
+    Image.new("RGB", (300, 300), "white").save(png, "PNG")
+    slim = chapters.slim(base64.b64encode(png.getvalue()).decode())
+    assert Image.open(io.BytesIO(base64.b64decode(slim))).mode == "P"
 
 
 def test_an_unknown_chapter_is_answered_with_the_known(

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import jupytext
 import nbformat
+import numpy as np
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from PIL import Image
@@ -44,7 +45,7 @@ def read(source):
     notebook = jupytext.read(source)
     for n, cell in enumerate(notebook.cells):
         cell.id = f"c{n:03d}"
-        cell.metadata = {"tags": tags} if (tags := cell.metadata.get("tags")) else {}
+        cell.metadata = metadata(cell.metadata)
     notebook.metadata = {
         "kernelspec": {
             "display_name": "Python 3",
@@ -55,12 +56,17 @@ def read(source):
     return notebook
 
 
+def metadata(options):
+    """A cell's options, `tags=[…]` and `alt="…"`, as Jupyter and Jupyter Book want them."""
+    settled = {"tags": options["tags"]} if "tags" in options else {}
+    if "alt" in options:  # what a figure shows, for those who cannot see it
+        settled["mystnb"] = {"image": {"alt": options["alt"]}}
+    return settled
+
+
 def cells(notebook):
-    """What source and notebook must share: every cell's kind, text and tags."""
-    return [
-        (cell.cell_type, cell.source, cell.metadata.get("tags", []))
-        for cell in notebook.cells
-    ]
+    """What source and notebook must share: every cell's kind, text and metadata."""
+    return [(cell.cell_type, cell.source, cell.metadata) for cell in notebook.cells]
 
 
 def is_current(source):
@@ -87,14 +93,27 @@ def tidy(notebook):
 
 
 def slim(png):
-    """A PNG (base64) with a palette of 64 colours and no metadata: a figure needs no more, and weighs a third."""
+    """A PNG (base64) with a small palette and no metadata: a figure needs no more, and weighs a third."""
     image = Image.open(io.BytesIO(base64.b64decode(png))).convert("RGB")
-    image = image.quantize(
-        64, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE
-    )
+    for colours in (64, 128, 256):
+        small = image.quantize(
+            colours, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE
+        )
+        if colours_kept(image, small.convert("RGB")):
+            break
+    else:
+        small = image
     buffer = io.BytesIO()
-    image.save(buffer, "PNG", optimize=True)
+    small.save(buffer, "PNG", optimize=True)
     return base64.b64encode(buffer.getvalue()).decode() + "\n"
+
+
+def colours_kept(image, small, share=0.0005, far=12):
+    """Whether every colour that fills a share of the image is still itself, within `far` of 255."""
+    before, after = (np.asarray(i, dtype=int).reshape(-1, 3) for i in (image, small))
+    _, first, count = np.unique(before, axis=0, return_index=True, return_counts=True)
+    common = first[count >= share * len(before)]
+    return np.abs(before[common] - after[common]).max(initial=0) <= far
 
 
 def execute(source):

@@ -12,6 +12,25 @@ an LSTM does *not* do by itself.
 **What you need.** Matrix products, the chain rule, and a little PyTorch. No recurrent networks yet.
 """
 
+# %% tags=["hide-input"]
+# Colab starts without the book's package. This installs it, with d2l, and moves nothing else.
+import importlib.util
+import subprocess
+import sys
+
+SOURCE = ""  # a published copy of the book holds its address here
+
+if importlib.util.find_spec("lstm") is None:
+    if not SOURCE:
+        raise ModuleNotFoundError(
+            "The package lstm is not installed, and this copy of the chapter does not know where to get it. In a clone "
+            "of the book, run: python -m pip install --no-deps d2l==0.17.6 --editable . "
+            "Elsewhere, put the repository's address into SOURCE, as git+https://…"
+        )
+    pip = [sys.executable, "-m", "pip", "install", "-qq", "--no-deps"]
+    subprocess.run([*pip, "d2l==0.17.6", SOURCE], check=True)
+    importlib.invalidate_caches()
+
 # %%
 import math
 
@@ -45,7 +64,7 @@ This is the plain recurrent network (RNN), also called Elman network after
 Unroll it over time and you see one long chain. The first input can reach the loss only through every state between.
 """
 
-# %%
+# %% alt="Five states in a row, H1 to H5, joined by arrows from left to right; each has an arrow from its input below, X1 to X5, and H5 one up to the loss. In orange: the way from X1 along the whole chain."
 diagrams.unrolled(steps=5)
 plt.show()
 
@@ -171,7 +190,7 @@ torch.manual_seed(2)
 losses = lstm.fit(lstm.LanguageModel(trained), batches, lstm.TrainConfig(steps=300))
 assert sum(losses[-20:]) < 0.75 * sum(losses[:20])  # it has learned something
 
-# %%
+# %% alt="Gradient norm on a logarithmic axis against steps back in time. The fresh RNN's line falls straight and steeply, the trained one's less steeply; with recurrent weights times three the line rises."
 reach = {
     "as initialised": gradient_by_distance(fresh),
     "trained on the text": gradient_by_distance(trained),
@@ -230,7 +249,7 @@ A gate goes through the sigmoid, $\sigma(x) = 1/(1 + e^{-x})$, a content through
 bends in an LSTM.
 """
 
-# %%
+# %% alt="Two S-shaped curves. The sigmoid rises from 0 through one half to 1, tanh more steeply from -1 through 0 to 1; beyond about 4 on either side both are almost flat."
 plotting.squashing()
 plt.show()
 
@@ -257,7 +276,7 @@ input gate is not how it is computed but where it is used. In the figure $\mathb
 box gets both.
 """
 
-# %%
+# %% alt="The LSTM cell, first stage. Along the bottom a line carries the old hidden state, which the input joins; arrows lead up into three coloured boxes, forget, input and output gate, each with a sigmoid. The rest is grey."
 diagrams.lstm_cell("gates")
 plt.show()
 
@@ -305,7 +324,7 @@ with $\tilde{\mathbf{C}}_t \in (-1, 1)^{n \times h}$ and weights shaped as befor
 form of the plain RNN (1.1): the LSTM keeps it and builds around it.
 """
 
-# %%
+# %% alt="The LSTM cell, second stage. One more box stands out in colour: the candidate, a tanh, between input gate and output gate and fed by the same line as they are. All that lies above the four boxes is still grey."
 diagrams.lstm_cell("candidate")
 plt.show()
 
@@ -333,7 +352,7 @@ $$
 Its shape is that of a gate, $n \times h$, but its values may be any real numbers. With $F = 1$ and $I = 0$ the cell is copied, untouched, for as long as the gates stay so.
 """
 
-# %%
+# %% alt="The LSTM cell, third stage. In the upper line the old cell, times the forget gate, reaches a plus and leaves as the new cell; from below comes input gate times candidate. The way to the hidden state is grey."
 diagrams.lstm_cell("cell")
 plt.show()
 
@@ -360,7 +379,7 @@ $$
 Its values lie in $(-1, 1)$. With $O = 0$ the network holds a thought and keeps silent.
 """
 
-# %%
+# %% alt="The LSTM cell, fourth stage, in colour at the right: from the new cell a branch goes down through a tanh, is multiplied by the output gate and leaves as the new hidden state. Nothing is grey any more."
 diagrams.lstm_cell("hidden")
 plt.show()
 
@@ -388,7 +407,7 @@ r"""
 \end{align*}
 """
 
-# %%
+# %% alt="The complete LSTM cell. Below, input and old hidden state feed four boxes: forget gate, input gate, candidate, output gate. Above, the cell passes a times and a plus; at the right tanh and a times give the hidden state."
 diagrams.lstm_cell("whole")
 plt.show()
 
@@ -472,7 +491,7 @@ near 1, and count to 20.
 """
 
 
-# %%
+# %% alt="Over 20 time steps the cell C climbs in a straight line from 1 to nearly 20. The hidden state H levels off just below 1 within the first few steps and stays there."
 def drive(steps, biases, c=0.0):
     """Run one unit with constant gates, set by biases i, f, g, o; return C and H over time."""
     zero, state = torch.zeros(1, 1), (torch.zeros(1, 1), torch.full((1, 1), c))
@@ -542,7 +561,7 @@ def run(force, c=1.0, h=0.0):
     return {"C": cells, "H": hiddens}
 
 
-# %%
+# %% alt="Six panels of cell C and hidden state H. C swings beyond 1 with all gates working, within 1 for F = 0; for I = 0 it dies away, for O = 0 only C swings. With all gates at 1 C climbs in waves; for F = 1, I = 0 it stays 1."
 cases = {"all gates work": {}, "F = 0": {"F": 0}, "I = 0": {"I": 0}, "O = 0": {"O": 0}}
 cases |= {"I = F = O = 1": dict.fromkeys("IFO", 1), "F = 1, I = 0": {"F": 1, "I": 0}}
 results = {title: run(force) for title, force in cases.items()}
@@ -622,7 +641,7 @@ $\mathbf{F} \approx \sigma(0) = 0.5$, and half of a half of a half is soon nothi
 """
 
 
-# %%
+# %% alt="Four gradient curves on a logarithmic axis. The plain RNN's falls most steeply, then that of the LSTM with nothing added to its forget bias; with 1 added the fall is gentle, and with 2 the curve is nearly level."
 def lstm_with_forget_bias(bias):
     layer = new(nn.LSTM)
     with torch.no_grad():
@@ -658,7 +677,7 @@ except the one along the cell.
 """
 
 
-# %%
+# %% alt="Two curves on a logarithmic axis, both with 2 added to the forget bias. They start together; with all paths the gradient flattens out, along the path of the cell alone it keeps falling in a nearly straight line."
 def cell_path_only(layer):
     """The layer with all paths from step to step cut, except the one along the cell."""
 

@@ -13,6 +13,25 @@ measures, and why a perplexity of 1.1 on 10,000 characters is mostly memory.
 minutes on two processor cores.
 """
 
+# %% tags=["hide-input"]
+# Colab starts without the book's package. This installs it, with d2l, and moves nothing else.
+import importlib.util
+import subprocess
+import sys
+
+SOURCE = ""  # a published copy of the book holds its address here
+
+if importlib.util.find_spec("lstm") is None:
+    if not SOURCE:
+        raise ModuleNotFoundError(
+            "The package lstm is not installed, and this copy of the chapter does not know where to get it. In a clone "
+            "of the book, run: python -m pip install --no-deps d2l==0.17.6 --editable . "
+            "Elsewhere, put the repository's address into SOURCE, as git+https://…"
+        )
+    pip = [sys.executable, "-m", "pip", "install", "-qq", "--no-deps"]
+    subprocess.run([*pip, "d2l==0.17.6", SOURCE], check=True)
+    importlib.invalidate_caches()
+
 # %%
 import math
 import random
@@ -68,7 +87,7 @@ How often is each symbol used in the whole text? The space leads, then e, t, a, 
 bring up the rear.
 """
 
-# %%
+# %% alt="One bar for each symbol, in falling order. The space is the tallest, followed by e, t and a; at the right end the bars of j, q, x and z can hardly be seen."
 counts = {symbol.replace(" ", "␣"): count for symbol, count in vocab.token_freqs}
 assert list(counts)[:4] == ["␣", "e", "t", "a"]
 assert set(list(counts)[-4:]) == set("jqxz")
@@ -372,7 +391,7 @@ two prefixes at the end. Speeds are masked in the committed page, since they dif
 see yours.
 """
 
-# %% tags=["nbval-ignore-output"]
+# %% tags=["nbval-ignore-output"] alt="Drawn by d2l during training: perplexity against the epoch, up to 500. The curve falls all the way, fast in the first epochs, slower later, and ends a little above 1."
 num_epochs, lr = 500, 1
 d2l.train_ch8(net, train_iter, vocab, lr, num_epochs, device)
 
@@ -383,7 +402,7 @@ the letter frequencies: so far the network knows only how common each symbol is.
 epochs, almost to 1. (Section 3.6 draws every epoch: there the plateau at the start shows.)
 """
 
-# %%
+# %% alt="Training perplexity with two dashed levels. The curve sets out at the lower one, the letter frequencies, far under the level of guessing among 28, and sinks until it flattens out close to 1."
 epochs, perplexities = curve()
 plotting.lines({"training perplexity": perplexities}, "epoch", "perplexity", x=epochs, ylim=(0, 30),
                levels={"guessing among 28": 28, "letter frequencies": by_frequency})  # fmt: skip
@@ -509,7 +528,7 @@ assert on_training < 2.5
 assert on_following > 4 * on_training
 assert on_following > by_frequency  # worse than a table of letter frequencies
 
-# %%
+# %% alt="Three bars of perplexity. The one for the 10,000 characters it was trained on is tiny; the one for the next 6,000 is the tallest and overtops even the third, letter frequencies without a network."
 plotting.bars({"the 10,000\nit was trained on": on_training, "the next 6,000": on_following,
                "letter frequencies\n(no network)": by_frequency}, "", "perplexity")  # fmt: skip
 plt.show()

@@ -11,6 +11,25 @@ handwritten digits row by row. Two models that restore letters hidden in a text.
 **What you need.** Chapters 1 to 3. The training takes two to three minutes on two processor cores.
 """
 
+# %% tags=["hide-input"]
+# Colab starts without the book's package. This installs it, with d2l, and moves nothing else.
+import importlib.util
+import subprocess
+import sys
+
+SOURCE = ""  # a published copy of the book holds its address here
+
+if importlib.util.find_spec("lstm") is None:
+    if not SOURCE:
+        raise ModuleNotFoundError(
+            "The package lstm is not installed, and this copy of the chapter does not know where to get it. In a clone "
+            "of the book, run: python -m pip install --no-deps d2l==0.17.6 --editable . "
+            "Elsewhere, put the repository's address into SOURCE, as git+https://…"
+        )
+    pip = [sys.executable, "-m", "pip", "install", "-qq", "--no-deps"]
+    subprocess.run([*pip, "d2l==0.17.6", SOURCE], check=True)
+    importlib.invalidate_caches()
+
 # %%
 import torch
 from torch import nn
@@ -41,7 +60,7 @@ $$
 $$
 """
 
-# %%
+# %% alt="Inputs X1 to X4, each with an arrow into two states. The lower, blue chain runs to the right and ends in h_n[0], the upper, orange one to the left and ends in h_n[1]. At every step both states go up into one output."
 diagrams.bidirectional(steps=4)
 plt.show()
 
@@ -221,7 +240,7 @@ print(
     "to test",
 )
 
-# %%
+# %% alt="Left, a handwritten digit as grey pixels, crossed by coloured lines at six of its rows. Right, these rows as curves in the same colours: flat where the row is blank, humped where it meets a stroke."
 plotting.digit_rows(images.train_x[0], images.train_y[0].item())
 plt.show()
 
@@ -278,7 +297,7 @@ for name in kinds:
         model, loader(images.test_x, images.test_y, shuffle=False)
     ).accuracy
 
-# %%
+# %% alt="Four noisy loss curves fall on a logarithmic axis. At first they form two pairs, LSTM with Hand-LSTM and, lower, BI-LSTM with Hand-BI-LSTM; later the members of each pair drift apart and all four come close."
 smooth = {
     name: torch.tensor(values).view(-1, 20).mean(dim=1)
     for name, values in losses.items()
@@ -425,7 +444,7 @@ for name, model in taggers.items():
         f"{name:15} accuracy {restored[name].accuracy:.3f}   perplexity {restored[name].perplexity:.2f}"
     )
 
-# %%
+# %% alt="Three bars, each taller than the one before: share of hidden letters restored by always naming the commonest symbol, by one direction, and, clearly the best, by two directions."
 # index 1 is the commonest symbol
 most_frequent = (test_part == 1).float().mean().item()
 plotting.bars({"always the\ncommonest symbol": most_frequent} | {k: v.accuracy for k, v in restored.items()},
@@ -528,7 +547,7 @@ assert at_end < 0.6  # and not true
 assert at_end < right["one direction"][-1]
 assert right["one direction"][8:-1].mean() < 0.7
 
-# %%
+# %% alt="Share of next letters right, by position. With two directions a level line near 1 plunges at the last position; with one direction a short climb leads to a level line at medium height, the upper one only at the end."
 plotting.lines(
     right, "position in the passage", "next letter right, share", ylim=(0, 1.05)
 )

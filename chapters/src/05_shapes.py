@@ -13,6 +13,25 @@ do, exactly. And, in the last section, the tensor operations that hand-written m
 things up.
 """
 
+# %% tags=["hide-input"]
+# Colab starts without the book's package. This installs it, with d2l, and moves nothing else.
+import importlib.util
+import subprocess
+import sys
+
+SOURCE = ""  # a published copy of the book holds its address here
+
+if importlib.util.find_spec("lstm") is None:
+    if not SOURCE:
+        raise ModuleNotFoundError(
+            "The package lstm is not installed, and this copy of the chapter does not know where to get it. In a clone "
+            "of the book, run: python -m pip install --no-deps d2l==0.17.6 --editable . "
+            "Elsewhere, put the repository's address into SOURCE, as git+https://…"
+        )
+    pip = [sys.executable, "-m", "pip", "install", "-qq", "--no-deps"]
+    subprocess.run([*pip, "d2l==0.17.6", SOURCE], check=True)
+    importlib.invalidate_caches()
+
 # %%
 import warnings
 from inspect import signature
@@ -569,7 +588,7 @@ A batch is one tensor, so shorter sequences are filled up with **padding**. Thre
 marks the last valid step of each.
 """
 
-# %%
+# %% alt="Three rows of five cells, one column for each time step. Sequence 0 fills all five, sequence 1 the first three, sequence 2 the first two, and the others are empty. A ring marks the last filled cell of each row."
 diagrams.padded_batch([5, 3, 2], marked="last")
 plt.show()
 

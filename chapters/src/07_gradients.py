@@ -13,6 +13,25 @@ state. What clipping does and what it does not. And what is lost when a training
 chapter runs in about half a minute on two processor cores.
 """
 
+# %% tags=["hide-input"]
+# Colab starts without the book's package. This installs it, with d2l, and moves nothing else.
+import importlib.util
+import subprocess
+import sys
+
+SOURCE = ""  # a published copy of the book holds its address here
+
+if importlib.util.find_spec("lstm") is None:
+    if not SOURCE:
+        raise ModuleNotFoundError(
+            "The package lstm is not installed, and this copy of the chapter does not know where to get it. In a clone "
+            "of the book, run: python -m pip install --no-deps d2l==0.17.6 --editable . "
+            "Elsewhere, put the repository's address into SOURCE, as git+https://…"
+        )
+    pip = [sys.executable, "-m", "pip", "install", "-qq", "--no-deps"]
+    subprocess.run([*pip, "d2l==0.17.6", SOURCE], check=True)
+    importlib.invalidate_caches()
+
 # %%
 import math
 
@@ -44,7 +63,7 @@ Now by a method that also works when there is no such formula. Unroll the networ
 at every step, with the same number on each. (The first arrow, from $h_0 = 0$, is not drawn.)
 """
 
-# %%
+# %% alt="A chain of three states: an arrow from H1 to H2, one from H2 to H3, both in orange like the arrow from X1 into H1. X2 and X3 enter from below in black, and from H3 an arrow goes up to the loss."
 diagrams.unrolled(steps=3)
 plt.show()
 
@@ -515,12 +534,13 @@ def new(kind, forget_bias=None, seed=1):
     return layer.to(device)
 
 
-layers = {"RNN": new(nn.RNN), "GRU": new(nn.GRU)}
+layers = {"GRU": new(nn.GRU)}
 layers |= {f"LSTM, forget bias {b}": new(nn.LSTM, b) for b in (0, 1, 2)}
+layers["RNN"] = new(nn.RNN)
 inputs, _ = passages(8, 100)
 measured = {name: sizes(layer, inputs) for name, layer in layers.items()}
 
-# %%
+# %% alt="A fan of five lines on a logarithmic axis, all from 1. The RNN's falls most steeply, the GRU's and that of the LSTM with forget bias 0 a little less; forget bias 1 falls much more gently, and forget bias 2 only slightly."
 plotting.lines(
     {name: whole for name, (whole, _) in measured.items()},
     "steps back in time",
@@ -538,7 +558,7 @@ half too, vanish nearly as fast as the plain RNN. Every unit of bias makes the s
 fraction of the whole:
 """
 
-# %%
+# %% alt="The ratio of direct part to whole, logarithmic: four nearly straight lines start at 1 and fall. Forget bias 0 drops fastest, the GRU and forget bias 1 less and side by side, forget bias 2 most slowly."
 shares = {n: direct / whole for n, (whole, direct) in measured.items() if n != "RNN"}
 plotting.lines(
     shares,
@@ -570,7 +590,7 @@ for name, share in shares.items():
     assert share[99] < 0.02, name
     straightness = torch.corrcoef(torch.stack([steps, share.log()]))[0, 1]
     assert straightness < -0.97, name
-rnn, gru, zero, one, two = (whole[99] for whole, _ in measured.values())
+gru, zero, one, two, rnn = (whole[99] for whole, _ in measured.values())
 assert max(rnn, gru, zero) < 1e-15
 assert 1e4 * zero < one < 0.01 * two
 assert two > 1e-3
@@ -634,7 +654,7 @@ for name, layer in before.items():
     assert sum(losses[-20:]) < 0.85 * sum(losses[:20]), name
 after = {name: sizes(model.layer, inputs) for name, model in models.items()}
 
-# %%
+# %% alt="Direct part divided by whole for two LSTMs, fresh and trained, logarithmic. The lines of the fresh ones fall, forget bias 0 far faster than forget bias 2; those of the trained ones run level, close to 1."
 shares = {
     f"{name}, {when}": direct / whole
     for name in ("forget bias 0", "forget bias 2")
@@ -774,7 +794,7 @@ for name, (lr, clip) in arms.items():
     for seed in (0, 1, 2):
         curves[name].append(train(exploding(seed), short, config, seed)[1])
 
-# %%
+# %% alt="Loss over 200 training steps. Without clipping it jumps about far above the dashed level of guessing among 28; clipped it sinks below that level, and so does, after a hump at the start, the run at a quarter of the rate."
 smooth = {
     name: torch.tensor(runs[0]).unfold(0, 10, 1).mean(dim=-1)
     for name, runs in curves.items()
@@ -865,7 +885,7 @@ cuts = [1, 2, 5, 10, 20, 35, 70, 140]
 data = passages(32, 140)
 vectors = {n: [gradient(m, *data, k) for k in cuts] for n, m in compared.items()}
 
-# %%
+# %% alt="Four curves rise with the length of the window toward a dashed line at 1, the same direction. Fresh with forget bias 0 is close to it from the start; fresh with forget bias 2 begins lowest and is the last to arrive."
 cosines = {
     name: torch.stack([torch.cosine_similarity(v, full, dim=0) for v in cut])
     for name, (*cut, full) in vectors.items()
@@ -987,7 +1007,7 @@ results = {
     n: [accuracy(network, 20) for network in nets] for n, nets in learned.items()
 }
 
-# %%
+# %% alt="Four bars. Trained through all 20 steps, nearly every key is named; cut every 5, only about a quarter. Cut but not blind, the bar is high again; with all 20 steps and forget bias 0 it is back at a quarter."
 plotting.bars({name: sum(r) / 3 for name, r in results.items()}, "trained through",
               "share of keys named", ylim=(0, 1))  # fmt: skip
 plt.show()

@@ -1,0 +1,149 @@
+"""The cell that every chapter opens with: it installs the package where it is missing, and moves nothing."""
+
+import json
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import nbformat
+import pytest
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT / "tools"))
+import colab  # noqa: E402
+import stamp  # noqa: E402
+
+NOTEBOOKS = sorted(ROOT.glob("chapters/*.ipynb"))
+CELL = nbformat.read(NOTEBOOKS[0], as_version=4).cells[1].source
+ADDRESS = "git+https://github.com/someone/somewhere@0123"
+STAMPED = CELL.replace(stamp.UNSTAMPED, f'SOURCE = "{ADDRESS}"')
+INSTALLED = {"d2l": "0.17.6", "lstm-book": "0.1.0"}
+
+
+@pytest.fixture
+def calls(monkeypatch):
+    """What the cell would have run."""
+    made = []
+    monkeypatch.setattr("subprocess.run", lambda *a, **k: made.append((a[0], k)))
+    return made
+
+
+@pytest.fixture
+def missing(monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
+def test_every_chapter_opens_with_the_same_set_up_cell(path):
+    cell = nbformat.read(path, as_version=4).cells[1]
+    assert cell.cell_type == "code"
+    assert cell.source == CELL
+    assert cell.outputs == []
+    assert "nbval-ignore-output" not in cell.metadata.tags
+
+
+@pytest.mark.parametrize("text", [CELL, STAMPED], ids=["as committed", "published"])
+def test_where_the_package_is_there_the_cell_does_nothing(text, calls):
+    exec(text, {})
+    assert calls == []
+
+
+@pytest.mark.usefixtures("missing")
+def test_a_copy_that_was_not_published_says_what_to_do(calls):
+    with pytest.raises(ModuleNotFoundError, match=r"--editable .*git\+https"):
+        exec(CELL, {})
+    assert calls == []
+
+
+@pytest.mark.usefixtures("missing")
+def test_a_published_copy_installs_the_package_and_d2l_and_nothing_they_depend_on(
+    calls,
+):
+    exec(STAMPED, {})
+    [(command, options)] = calls
+    assert command[:4] == [sys.executable, "-m", "pip", "install"]
+    assert "--no-deps" in command
+    assert command[-2:] == ["d2l==0.17.6", ADDRESS]
+    assert options == {"check": True}
+
+
+def wheel(folder, name, version, *requires):
+    """A wheel with nothing in it but a module and what it says it needs."""
+    module, info = name.replace("-", "_"), f"{name.replace('-', '_')}-{version}.dist-info"  # fmt: skip
+    needs = "".join(f"Requires-Dist: {r}\n" for r in requires)
+    files = {
+        f"{module}.py": "",
+        f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n{needs}",
+        f"{info}/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+        f"{info}/RECORD": "",
+    }
+    path = folder / f"{module}-{version}-py3-none-any.whl"
+    with zipfile.ZipFile(path, "w") as archive:
+        for file, text in files.items():
+            archive.writestr(file, text)
+    return path
+
+
+@pytest.fixture(scope="module")
+def bare(tmp_path_factory):
+    """A Python with an old numpy, and a folder of wheels in which d2l asks for another: `pip` sees no network."""
+    folder = tmp_path_factory.mktemp("bare")
+    subprocess.run([sys.executable, "-m", "venv", folder / "env"], check=True)
+    python = folder / "env" / ("Scripts/python.exe" if os.name == "nt" else "bin/python")  # fmt: skip
+    wheels = folder / "wheels"
+    wheels.mkdir()
+    wheel(wheels, "numpy", "1.21.5")
+    old = wheel(wheels, "numpy", "2.1.3")
+    wheel(wheels, "d2l", "0.17.6", "numpy==1.21.5")
+    ours = wheel(wheels, "lstm-book", "0.1.0", "torch>=2.5", "numpy>=1.26")
+    pip = [python, "-m", "pip", "install", "-qq", "--no-index", old]
+    subprocess.run(pip, check=True)
+    lonely = colab.clean() | {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(wheels)}
+    return str(python), ours, lonely
+
+
+def run(bare, text):
+    """Run a set-up cell in the bare Python. Returns the packages before and after."""
+    python, ours, environment = bare
+    before = colab.packages(python)
+    # the wheel's file name stands for its module: find_spec("lstm") finds nothing there
+    text = text.replace(stamp.UNSTAMPED, f"SOURCE = {json.dumps(str(ours))}")
+    done = subprocess.run([python, "-c", text], cwd=ours.parent, env=environment,
+                          capture_output=True, text=True)  # fmt: skip
+    after = colab.packages(python)
+    if done.returncode == 0:
+        colab.remove(python)
+    return done, before, after
+
+
+def test_the_cell_adds_two_packages_and_moves_none(bare):
+    done, before, after = run(bare, CELL)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == done.stderr == ""
+    assert colab.moved(before, after) == []
+    assert after == before | INSTALLED
+
+
+def test_with_what_they_depend_on_it_would_not_work(bare):
+    done, before, after = run(bare, CELL.replace(', "--no-deps"', ""))
+    assert done.returncode != 0
+    assert after == before
+
+
+def test_a_package_that_moved_would_be_seen():
+    before = {"numpy": "2.1.3", "torch": "2.11.0"}
+    assert colab.moved(before, before | INSTALLED) == []
+    assert colab.moved(before, before | INSTALLED | {"numpy": "1.21.5"}) == [
+        "numpy: 2.1.3 became 1.21.5"
+    ]
+    assert colab.moved(before, INSTALLED | {"numpy": "2.1.3"}) == [
+        "torch: 2.11.0 became absent"
+    ]
+    assert colab.moved(before, before | INSTALLED | {"jupyter": "1.0.0"}) == [
+        "jupyter: absent became 1.0.0"
+    ]
+    assert colab.moved(before, before | {"d2l": "0.17.6"}) == [
+        "lstm-book was not installed"
+    ]

@@ -1,0 +1,152 @@
+"""Stamp a copy of the book with the address it is published at: set-up cells, launch buttons, badges, links.
+
+The repository itself knows no address. One value, as https://github.com/OWNER/NAME, goes into a copy of what is
+committed; that copy is what Colab opens (the branch `colab`) and what the published pages are built from.
+"""
+
+import argparse
+import io
+import re
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+from urllib.parse import quote
+
+import nbformat
+
+ROOT = Path(__file__).resolve().parents[1]
+BRANCH = "colab"
+GITHUB = re.compile(r"https://github\.com/([\w.-]+)/([\w.-]+)")
+UNSTAMPED = 'SOURCE = ""'
+PLACEHOLDER = "https://github.com/OWNER/NAME"
+BADGES, DOWNLOADS = "<!-- badges -->", "<!-- downloads -->"
+BADGE = "https://colab.research.google.com/assets/colab-badge.svg"
+CONFIG = """
+repository:
+  url: {repository}
+  branch: {branch}
+
+launch_buttons:
+  colab_url: https://colab.research.google.com
+"""
+
+
+def github(address):
+    """The address of a repository on GitHub without `.git` and `/` at its end; raises ValueError for any other."""
+    tidy = address.strip().rstrip("/").removesuffix(".git")
+    if not GITHUB.fullmatch(tidy) or tidy == PLACEHOLDER:
+        raise ValueError(
+            f"REPOSITORY is {address!r}: expected the address this book is published at, as {PLACEHOLDER}"
+        )
+    return tidy
+
+
+def site(repository):
+    """Where GitHub Pages serves a repository: https://OWNER.github.io/NAME/."""
+    owner, name = GITHUB.fullmatch(repository).groups()
+    host = f"{owner.lower()}.github.io"
+    return f"https://{host}/" if name.lower() == host else f"https://{host}/{name}/"
+
+
+def colab(repository, chapter):
+    """Where Colab opens a chapter of the published branch."""
+    owner, name = GITHUB.fullmatch(repository).groups()
+    path = f"{owner}/{name}/blob/{BRANCH}/chapters/{quote(chapter)}.ipynb"
+    return f"https://colab.research.google.com/github/{path}"
+
+
+def commit(root=ROOT):
+    """The full hash of what is checked out."""
+    return git("rev-parse", "HEAD", root=root).decode().strip()
+
+
+def changes(root=ROOT):
+    """What differs from the commit, as git lists it: a published copy would not hold it."""
+    return git("status", "--porcelain", root=root).decode().splitlines()
+
+
+def git(*arguments, root=ROOT):
+    return subprocess.run(["git", *arguments], cwd=root, check=True, capture_output=True).stdout  # fmt: skip
+
+
+def export(tree, root=ROOT):
+    """Write what is committed into an empty folder."""
+    tree.mkdir(parents=True)
+    with tarfile.open(fileobj=io.BytesIO(git("archive", "HEAD", root=root))) as archive:
+        archive.extractall(tree, filter="data")
+
+
+def stamp_chapters(tree, source):
+    """Put the address to install from into the set-up cell of every notebook and of its source."""
+    notebooks = sorted(tree.glob("chapters/*.ipynb"))
+    for path in notebooks:
+        notebook = nbformat.read(path, as_version=4)
+        found = [cell for cell in notebook.cells if UNSTAMPED in cell.source]
+        if len(found) != 1:
+            raise ValueError(f"{path.name} has {len(found)} cells with {UNSTAMPED}, expected one")  # fmt: skip
+        found[0].source = found[0].source.replace(UNSTAMPED, f'SOURCE = "{source}"')
+        nbformat.write(notebook, path)
+        replace(tree / f"chapters/src/{path.stem}.py", UNSTAMPED, f'SOURCE = "{source}"')  # fmt: skip
+    return notebooks
+
+
+def stamp(tree, repository, revision):
+    """Stamp a copy for the repository it is published at: chapters, launch buttons, badges and links."""
+    chapters = stamp_chapters(tree, f"git+{repository}@{revision}")
+    config = tree / "_config.yml"
+    replace(config, 'baseurl: ""', f"baseurl: {site(repository)}")
+    config.write_text(
+        config.read_text(encoding="utf-8")
+        + CONFIG.format(repository=repository, branch=BRANCH),
+        encoding="utf-8",
+    )
+    badges = "".join(
+        f"- [![{title(path)}: open in Colab]({BADGE})]({colab(repository, path.stem)}) {title(path)}\n"
+        for path in chapters
+    )
+    readme = tree / "README.md"
+    replace(readme, BADGES, f"Read it at {site(repository)}, or run a chapter in Colab:\n\n{badges}")  # fmt: skip
+    replace(readme, PLACEHOLDER, repository)
+    replace(tree / "book/intro.md", DOWNLOADS, downloads(site(repository)))
+
+
+def downloads(base):
+    """Links to the book in one file, for the opening page."""
+    return (
+        f'**In one file.** <a href="{base}lstm-book.pdf">PDF</a> of the whole book, or '
+        f'<a href="{base}lstm-book-html.zip">these pages as a zip</a>, to read without a network.'
+    )
+
+
+def title(path):
+    """A chapter's title: its first line without the #."""
+    return nbformat.read(path, as_version=4).cells[0].source.splitlines()[0].lstrip("# ")  # fmt: skip
+
+
+def replace(path, old, new):
+    """Replace a text that must be there."""
+    text = path.read_text(encoding="utf-8")
+    if old not in text:
+        raise ValueError(f"{path.name} does not hold {old!r}")
+    path.write_text(text.replace(old, new), encoding="utf-8")
+
+
+def main():
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("repository", help=f"as {PLACEHOLDER}")
+    parser.add_argument("folder", type=Path, help="the copy to write; must not exist")
+    args = parser.parse_args()
+    try:
+        repository = github(args.repository)
+        export(args.folder)
+        stamp(args.folder, repository, commit())
+    except (ValueError, FileExistsError) as error:
+        sys.exit(f"error: {error}")
+    print(f"stamped for {repository} at {commit()}: {args.folder}")
+
+
+if __name__ == "__main__":
+    main()
