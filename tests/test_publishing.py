@@ -195,6 +195,7 @@ def notebook_of(folder, *cells):
         )
         for n, (text, out) in enumerate(cells, 1)
     ]
+    (folder / "pytest.ini").write_text("[pytest]\n", encoding="utf-8")
     path = folder / "book.ipynb"
     nbformat.write(nbformat.v4.new_notebook(cells=made), path)
     return path
@@ -202,8 +203,7 @@ def notebook_of(folder, *cells):
 
 def test_a_notebooks_cells_are_counted_those_that_differ_too(tmp_path):
     path = notebook_of(tmp_path, ("print(1)", "1\n"), ("print(2)", "3\n"))
-    options = ["--config-file=/dev/null", "--nbval-current-env", f"--rootdir={tmp_path}"]  # fmt: skip
-    outcome = notebooks.run(path.name, *options, cwd=tmp_path)
+    outcome = notebooks.run(path.name, "--nbval-current-env", cwd=tmp_path)
     assert (outcome.passed, outcome.cells) == (1, 2)
     assert not outcome.good
     assert "3" in outcome.log
@@ -218,9 +218,10 @@ def test_a_run_that_collects_nothing_is_not_good(tmp_path):
 def test_kernels_of_the_gpu_run_use_deterministic_algorithms_and_no_new_names(tmp_path):
     text = "import torch\nprint(torch.are_deterministic_algorithms_enabled())"
     path = notebook_of(tmp_path, ("print('torch' in globals())", "False\n"), (text, "True\n"))  # fmt: skip
-    options = ["--config-file=/dev/null", "--nbval-current-env", f"--rootdir={tmp_path}"]  # fmt: skip
     with gpu.deterministic("cpu") as settings:
-        outcome = notebooks.run(path.name, *options, cwd=tmp_path, env=settings)
+        outcome = notebooks.run(
+            path.name, "--nbval-current-env", cwd=tmp_path, env=settings
+        )
     assert outcome.good, outcome.log
 
 

@@ -22,10 +22,10 @@ HELP = (
 
 
 def find(playwright):
-    """The browser to start: LSTM_BROWSER, one on the path, or Playwright's own; raises FileNotFoundError."""
+    """The browser to start: LSTM_BROWSER, Playwright's own, or one on the path; raises FileNotFoundError."""
     named = os.environ.get("LSTM_BROWSER")
     own = playwright.chromium.executable_path
-    for path in [named] if named else [*map(shutil.which, NAMES), own]:
+    for path in [named] if named else [own, *map(shutil.which, NAMES)]:
         if path and Path(path).exists():
             return path
     raise FileNotFoundError(f"LSTM_BROWSER names {named}, which is not there" if named else HELP)  # fmt: skip

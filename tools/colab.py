@@ -94,7 +94,7 @@ def run_chapter(notebook):
     with tempfile.TemporaryDirectory() as folder:
         shutil.copy(notebook, folder)
         return notebooks.run(
-            notebook.name, "-p", "no:cacheprovider", "--config-file=/dev/null", f"--rootdir={folder}",
+            notebook.name, "-p", "no:cacheprovider", f"--config-file={WORK / 'pytest.ini'}", f"--rootdir={folder}",
             f"--nbval-kernel-name={KERNEL}", cwd=folder, env=settings,
         )  # fmt: skip
 
@@ -115,6 +115,7 @@ def main():
         python = args.python or make_environment(WORK / "env")
     except FileNotFoundError as error:
         sys.exit(f"error: {error}")
+    (WORK / "pytest.ini").write_text("[pytest]\n", encoding="utf-8")
     install_kernel(python, WORK)
     chosen = [n for n in sorted(WORK.glob("tree/chapters/*.ipynb"))
                  if not args.chapter or n.stem.startswith(tuple(args.chapter))]  # fmt: skip
