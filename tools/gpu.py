@@ -74,9 +74,8 @@ def deterministic(device):
 
 
 def python_m(*arguments):
-    """Run `python -m …` in the book's folder; returns whether it went well, and what it printed."""
-    done = subprocess.run([sys.executable, "-m", *arguments], cwd=ROOT, text=True,
-                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT)  # fmt: skip
+    """Run `python -m …` in the book's folder; returns whether it went well, and its output. Progress is shown."""
+    done = subprocess.run([sys.executable, "-m", *arguments], cwd=ROOT, stdout=subprocess.PIPE, text=True)  # fmt: skip
     return done.returncode == 0, done.stdout
 
 
