@@ -20,6 +20,7 @@ import stamp
 OUT = stamp.ROOT / "_build" / "publish"
 STRICT = ["--warningiserror", "--nitpick", "--keep-going", "--quiet"]
 PDF, ZIP = "lstm-book.pdf", "lstm-book-html.zip"
+SCALE = 0.75  # of a screen's sizes: 88 columns of code fit on A4
 EPOCH = (1980, 1, 1, 0, 0, 0)  # a zip of the same pages is the same file
 
 
@@ -51,7 +52,7 @@ def print_pdf(page_file, path):
         missing = [url for url in lost if not url.endswith("searchindex.js")]
         if missing:  # but for the search, which a PDF has of its own
             raise FileNotFoundError(f"{page_file.name} lacks {', '.join(missing)}")
-        page.pdf(path=path, format="A4", print_background=True, outline=True, tagged=True,
+        page.pdf(path=path, format="A4", print_background=True, scale=SCALE, outline=True, tagged=True,
                  display_header_footer=True, header_template="<span></span>", footer_template=footer,
                  margin={"top": "18mm", "bottom": "18mm", "left": "18mm", "right": "18mm"})  # fmt: skip
         chromium.close()
