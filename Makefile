@@ -9,7 +9,7 @@ PORT ?= 8000
 
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-PAGES := $(wildcard chapters/*.ipynb) $(shell find book -type f) _toc.yml _config.yml
+PAGES := $(wildcard chapters/*.ipynb) $(shell find book -type f -not -name '*.pyc') _toc.yml _config.yml
 HTML := _build/html/index.html
 NODE := tests/node/node_modules/.package-lock.json
 

@@ -1,0 +1,66 @@
+// What the theme leaves undone for readers by keyboard, by ear, on a phone and on paper.
+
+// A folded cell says what a click does; the theme's label hides these words.
+function nameFolds() {
+  for (const summary of document.querySelectorAll("details.hide > summary")) summary.removeAttribute("aria-label");
+}
+
+// The bibliography is a list; its entries are marked as something that lists do not hold.
+function listEntries() {
+  for (const entry of document.querySelectorAll(".citation-list > .citation")) entry.role = "listitem";
+}
+
+// An equation that is wider than the page is scrolled by keyboard too.
+function reachWideEquations() {
+  for (const math of document.querySelectorAll(".math")) math.tabIndex = math.scrollWidth > math.clientWidth ? 0 : -1;
+}
+
+// A line does not begin with the full stop or comma after a formula, nor end with the bracket before one.
+function keepPunctuation() {
+  for (const math of document.querySelectorAll("span.math")) {
+    const [before, after] = [math.previousSibling, math.nextSibling];
+    const opening = before?.nodeType === Node.TEXT_NODE && before.data.match(/[(“‘]+$/)?.[0];
+    const closing = after?.nodeType === Node.TEXT_NODE && after.data.match(/^[.,;:!?)”’]+/)?.[0];
+    if (!opening && !closing) continue;
+    const whole = document.createElement("span");
+    whole.className = "kept-whole";
+    math.replaceWith(whole);
+    if (opening) before.data = before.data.slice(0, -opening.length);
+    if (closing) after.data = after.data.slice(closing.length);
+    whole.append(opening || "", math, closing || "");
+  }
+}
+
+// On a phone the sidebars are dialogs: a button and every link close them, and the focus goes back to what opened them.
+function closeSidebars(side) {
+  const sidebar = document.getElementById(`pst-${side}-sidebar`);
+  const dialog = document.getElementById(`pst-${side}-sidebar-modal`);
+  const toggle = document.querySelector(`.${side}-toggle`);
+  if (!sidebar || !dialog || !toggle) return;
+  const button = document.createElement("button");
+  button.className = "close-sidebar";
+  button.textContent = "Close";
+  sidebar.prepend(button);
+  dialog.addEventListener("click", (event) => {
+    if (event.target.closest("a, .close-sidebar")) dialog.close();
+  });
+  dialog.addEventListener("close", () => toggle.focus());
+}
+
+// Paper is light.
+const paper = matchMedia("print");
+paper.addEventListener("change", () => {
+  const { dataset } = document.documentElement;
+  const chosen = dataset.mode === "auto" ? (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light") : dataset.mode;
+  dataset.theme = paper.matches ? "light" : chosen;
+});
+
+document.addEventListener("DOMContentLoaded", () => {
+  nameFolds();
+  listEntries();
+  keepPunctuation();
+  closeSidebars("primary");
+  closeSidebars("secondary");
+  window.MathJax?.startup?.promise?.then(reachWideEquations);
+  addEventListener("resize", reachWideEquations);
+});
