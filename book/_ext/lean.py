@@ -13,6 +13,7 @@ from docutils import nodes
 from fontTools import subset
 
 STYLES = "styles/pydata-sphinx-theme.css"
+BOOK_STYLES = "styles/sphinx-book-theme.css"
 FONTS = "vendor/fontawesome/webfonts"
 FONT = f"{FONTS}/fa-solid-900.ttf"
 UNUSED = ["scripts/fontawesome.js", "scripts/fontawesome.js.map", "locales"]
@@ -61,8 +62,10 @@ def trim(css, words):
 
 
 def trim_icons(static, css):
-    """Keep of the icon font the signs that the stylesheet shows, in one file; returns the stylesheet."""
-    signs = [int(code, 16) for code in re.findall(r'content:"\\(\w{4})"', css)]
+    """Keep of the icon font the signs that the two stylesheets show, in one file; returns the first of them."""
+    styles = css + (static / BOOK_STYLES).read_text(encoding="utf-8")
+    signs = [int(code, 16) for code in re.findall(r'"\\([ef]\w{3})"', styles)]
+    signs += [ord(sign) for sign in re.findall("[\ue000-\uf8ff]", styles)]
     font = subset.load_font(static / FONT, subset.Options())
     subsetter = subset.Subsetter()
     subsetter.populate(unicodes=signs)

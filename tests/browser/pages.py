@@ -50,9 +50,11 @@ def served(folder):
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.05,))
         thread.start()
-        yield f"http://127.0.0.1:{server.server_port}/"
-        server.shutdown()
-        thread.join()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}/"
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 @contextlib.contextmanager
@@ -69,8 +71,10 @@ def window(chromium, base, size=DESKTOP, theme="light", **options):
     seen.page.on("requestfailed", lambda r: seen.requests.append((r.url, r.failure)))
     seen.page.on("pageerror", lambda error: seen.said.append(f"error: {error}"))
     seen.page.on("console", lambda m: seen.said.append(f"{m.type}: {m.text}"))
-    yield seen
-    context.close()
+    try:
+        yield seen
+    finally:
+        context.close()
 
 
 def read(chromium, base, folder, name, axe=None, views=VIEWS):

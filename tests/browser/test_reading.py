@@ -3,6 +3,7 @@
 import re
 import statistics
 
+import checks
 import pages
 import pytest
 
@@ -31,6 +32,7 @@ def test_search_finds_the_forget_gate_in_chapter_1_and_leads_there(chromium, bas
         found.click()
         page.wait_for_url(f"**/{CHAPTER}*")
         assert page.locator("article h1").inner_text().startswith("1. Theory")
+        assert not checks.messages({"said": seen.said})
 
 
 def test_copy_buttons_copy_the_code_of_their_cell(chromium, site):
