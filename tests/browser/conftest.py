@@ -11,7 +11,7 @@ sys.path.insert(0, str(pages.ROOT / "tools"))
 import browser
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def chromium():
     """Chromium; where there is none, the error says what to install."""
     with sync_playwright() as playwright:
@@ -20,7 +20,7 @@ def chromium():
         started.close()
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def site():
     """The address at which the built book is served."""
     assert pages.names(), f"no pages in {pages.HTML}: run `make book` first"
@@ -28,7 +28,7 @@ def site():
         yield base
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def read(chromium, site):
     """What a page of the book holds; each is loaded once, when it is first asked for."""
     assert pages.AXE.exists(), "axe-core is missing: run `npm ci --prefix tests/node`"

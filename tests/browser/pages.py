@@ -38,6 +38,9 @@ def names(folder=HTML):
     return [p.as_posix() for p in found if p.parts[0] not in ("_static", "index.html")]
 
 
+CHAPTERS = [name for name in names() if name.startswith("chapters/")]
+
+
 class Quiet(http.server.SimpleHTTPRequestHandler):
     def log_message(self, *args):
         pass

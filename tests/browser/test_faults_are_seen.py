@@ -72,7 +72,7 @@ PLANTED = {
     "no description": (DESCRIBED, '<img src="../_images', checks.descriptions, "described as None"),
     "a path for a description": (DESCRIBED, '<img alt="../_images/a.png" src="../_images', checks.descriptions,
                                  "described as '../_images/a.png'"),
-    "no MathJax": ('<script[^>]*startup.js"></script>', "", checks.maths, "0 of .* formulas are typeset"),
+    "no MathJax": ('<script[^>]*startup[.]js[^>]*></script>', "", checks.maths, "0 of .* formulas are typeset"),
     "a wrong formula": (r"\\\(", r"\\(\\left( ", checks.maths, "1 formulas have errors"),
     "a formula left over": ("<p>", "<p>$x^2$ ", checks.maths, r"left as it was written: \$x\^2\$"),
     "an unknown icon": ('class="fa-solid fa-bars"', 'class="fa-solid fa-barz"', checks.icons, "fa-barz"),

@@ -86,3 +86,15 @@ def test_the_front_door_leads_to_the_first_page(chromium, site):
         assert seen.page.locator("article h1").is_visible()
         lost = [url for url, status in seen.requests if status == 404]
         assert not lost
+
+
+@pytest.mark.parametrize("name", pages.CHAPTERS)
+def test_a_chapter_can_be_downloaded_and_where_it_is_published_opened_in_colab(
+    read, name
+):
+    stem = name.removeprefix("chapters/").removesuffix(".html")
+    links = read(name)["links"]
+    assert any(link.endswith(f"/_sources/chapters/{stem}.ipynb") for link in links)
+    launched = [link for link in links if "colab.research.google.com/github" in link]
+    for link in launched:
+        assert link.endswith(f"/chapters/{stem}.ipynb")

@@ -8,7 +8,6 @@ import pages
 import pytest
 
 CHAPTER = "chapters/01_theory.html"
-CHAPTERS = [n for n in pages.names() if n.startswith("chapters/")]
 
 
 @pytest.fixture(params=["served", "from files"])
@@ -180,7 +179,7 @@ def test_the_first_stop_leads_past_the_menu(chromium, site):
         )
 
 
-@pytest.mark.parametrize("name", ["book/intro.html", *CHAPTERS])
+@pytest.mark.parametrize("name", ["book/intro.html", *pages.CHAPTERS])
 def test_on_paper_all_is_black_on_white_without_bars_and_nothing_is_cut(
     chromium, site, name
 ):
@@ -238,15 +237,3 @@ def test_chapter_1_is_readable_within_2_seconds_on_a_slow_processor(chromium, si
             seen.page.evaluate("() => MathJax.startup.promise")
             times.append(seen.page.evaluate(READABLE))
     assert statistics.median(times) < 2000, times
-
-
-@pytest.mark.parametrize("name", CHAPTERS)
-def test_a_chapter_can_be_downloaded_and_where_it_is_published_opened_in_colab(
-    read, name
-):
-    stem = name.removeprefix("chapters/").removesuffix(".html")
-    links = read(name)["links"]
-    assert any(link.endswith(f"/_sources/chapters/{stem}.ipynb") for link in links)
-    launched = [link for link in links if "colab.research.google.com/github" in link]
-    for link in launched:
-        assert link.endswith(f"/chapters/{stem}.ipynb")
