@@ -150,6 +150,18 @@ def test_every_tool_says_what_it_does(tool):
     assert "usage:" in done.stdout
 
 
+@pytest.mark.parametrize("names", [["99"], ["xx", "yy"]])
+def test_an_unknown_chapter_is_answered_with_the_known(names):
+    with pytest.raises(ValueError, match=r"no chapter .*: there are 01_theory"):
+        notebooks.chosen(ROOT / "chapters", names)
+
+
+def test_chapters_are_chosen_by_number_or_name_and_all_if_none_is_given():
+    folder = ROOT / "chapters"
+    assert [n.stem for n in notebooks.chosen(folder, ["02", "05_sh"])] == ["02_scratch", "05_shapes"]  # fmt: skip
+    assert notebooks.chosen(folder, []) == sorted(folder.glob("*.ipynb"))
+
+
 def test_publishing_without_an_address_asks_for_one():
     done = call("publish.py")
     assert done.returncode == 1

@@ -109,6 +109,10 @@ def main():
     shutil.rmtree(WORK, ignore_errors=True)
     stamp.export(WORK / "tree")
     stamp.stamp_chapters(WORK / "tree", f"git+{ROOT.as_uri()}@{stamp.commit()}")
+    try:
+        chosen = notebooks.chosen(WORK / "tree/chapters", args.chapter)
+    except ValueError as error:
+        parser.error(str(error))
     if stamp.changes():
         print("note: what is not committed is not in this run")
     try:
@@ -117,10 +121,6 @@ def main():
         sys.exit(f"error: {error}")
     (WORK / "pytest.ini").write_text("[pytest]\n", encoding="utf-8")
     install_kernel(python, WORK)
-    chosen = [n for n in sorted(WORK.glob("tree/chapters/*.ipynb"))
-                 if not args.chapter or n.stem.startswith(tuple(args.chapter))]  # fmt: skip
-    if not chosen:
-        parser.error(f"no chapter is called {' or '.join(args.chapter)}")
     remove(python)
     before = packages(python)
     print(f"{len(before)} packages, torch {before.get('torch')}, numpy {before.get('numpy')}", flush=True)  # fmt: skip

@@ -92,10 +92,14 @@ def main():
         sys.exit(
             f"no GPU: torch {torch.__version__} finds no CUDA device. `make gpu DEVICE=cpu` rehearses without one"
         )
+    try:
+        chosen = notebooks.chosen(ROOT / "chapters", args.chapter)
+    except ValueError as error:
+        parser.error(str(error))
     shutil.rmtree(args.folder, ignore_errors=True)
     args.folder.mkdir(parents=True)
     with (args.folder / "report.md").open("w", encoding="utf-8") as file:
-        failed = report(args, lambda text="": say(text, file))
+        failed = report(args, chosen, lambda text="": say(text, file))
     sys.exit(f"failed: {', '.join(failed)}" if failed else 0)
 
 
@@ -104,15 +108,13 @@ def say(text, file):
         print(text, file=stream, flush=True)
 
 
-def report(args, tell):
+def report(args, chosen, tell):
     """Run everything and tell it; returns the names of what failed."""
     failed = []
     tell("# The LSTM Book on a GPU\n\n| | |\n|---|---|")
     for name, value in machine(args.device).items():
         tell(f"| {name} | {value} |")
     tell("\n| chapter | cells passed | time |\n|---|---|---|")
-    chosen = [n for n in sorted(ROOT.glob("chapters/*.ipynb"))
-              if not args.chapter or n.stem.startswith(tuple(args.chapter))]  # fmt: skip
     logs = []
     with deterministic(args.device) as settings:
         for path in chosen:

@@ -25,6 +25,16 @@ class Outcome:
         return f"{self.passed:3} of {self.cells:3} cells passed, {self.seconds:4.0f} s"
 
 
+def chosen(folder, names):
+    """The chapters of a folder whose number or name is given, all if none is; raises ValueError where none fits."""
+    every = sorted(folder.glob("*.ipynb"))
+    found = [n for n in every if not names or n.stem.startswith(tuple(names))]
+    if not found:
+        known = ", ".join(n.stem for n in every)
+        raise ValueError(f"no chapter {' or '.join(names)}: there are {known}")
+    return found
+
+
 def run(notebook, *options, **settings):
     """Run `pytest --nbval` on a notebook; options go to pytest, settings to subprocess.run."""
     with tempfile.TemporaryDirectory() as folder:

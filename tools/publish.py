@@ -19,7 +19,7 @@ import stamp
 
 OUT = stamp.ROOT / "_build" / "publish"
 STRICT = ["--warningiserror", "--nitpick", "--keep-going", "--quiet"]
-PDF, ZIP = "lstm-book.pdf", "lstm-book-html.zip"
+PDF, ZIP = stamp.PDF, stamp.ZIP
 SCALE = 0.75  # of a screen's sizes: 88 columns of code fit on A4
 EPOCH = (1980, 1, 1, 0, 0, 0)  # a zip of the same pages is the same file
 
@@ -92,9 +92,8 @@ def publish(repository):
     pack(html, OUT / ZIP)
     for name in (PDF, ZIP):
         shutil.move(OUT / name, html / name)
-    (
-        html / ".nojekyll"
-    ).touch()  # GitHub Pages would leave out folders that begin with _
+    # or else GitHub Pages would leave out folders that begin with _
+    (html / ".nojekyll").touch()
     shutil.rmtree(OUT / "build")
     return html
 

@@ -20,6 +20,7 @@ BRANCH = "colab"
 GITHUB = re.compile(r"https://github\.com/([\w.-]+)/([\w.-]+)")
 UNSTAMPED = 'SOURCE = ""'
 PLACEHOLDER = "https://github.com/OWNER/NAME"
+PDF, ZIP = "lstm-book.pdf", "lstm-book-html.zip"
 BADGES, DOWNLOADS = "<!-- badges -->", "<!-- downloads -->"
 BADGE = "https://colab.research.google.com/assets/colab-badge.svg"
 CONFIG = """
@@ -114,8 +115,8 @@ def stamp(tree, repository, revision):
 def downloads(base):
     """Links to the book in one file, for the opening page."""
     return (
-        f'**In one file.** <a href="{base}lstm-book.pdf">PDF</a> of the whole book, or '
-        f'<a href="{base}lstm-book-html.zip">these pages as a zip</a>, to read without a network.'
+        f'**In one file.** <a href="{base}{PDF}">PDF</a> of the whole book, or '
+        f'<a href="{base}{ZIP}">these pages as a zip</a>, to read without a network.'
     )
 
 
