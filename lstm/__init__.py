@@ -1,20 +1,13 @@
-"""lstm: recurrent layers from scratch, equal to PyTorch's, and what a book about them needs.
+"""Recurrent layers from scratch, equal to PyTorch's, and what a book on them needs.
 
-`lstm.d2l` and `lstm.plotting`, `lstm.diagrams` are imported by name, where they are used: they need more than torch.
+`lstm.figures` and `lstm.d2l` are imported by name, where they are used: they need more
+than torch.
 """
 
 from lstm import data, shapes
-from lstm.cell_modules import GRUCell, LSTMCell
-from lstm.cells import (
-    gru_step,
-    gru_step_reset_before,
-    lstm_step,
-    projected_lstm_step,
-    rnn_step,
-    scan,
-    scan_packed,
-)
+from lstm.cells import GRUCell, LSTMCell
 from lstm.convert import from_torch, gru_to_torch, to_torch
+from lstm.devices import full_precision, pick_device
 from lstm.layers import GRU, LSTM
 from lstm.models import LanguageModel, SequenceClassifier, SequenceTagger, generate
 from lstm.scratch import (
@@ -25,15 +18,22 @@ from lstm.scratch import (
     init_lstm_state,
     lstm,
 )
+from lstm.steps import (
+    gru_step,
+    gru_step_reset_before,
+    lstm_step,
+    projected_lstm_step,
+    rnn_step,
+    scan,
+    scan_packed,
+)
 from lstm.tables import Table
 from lstm.training import (
     Evaluation,
     TrainConfig,
     evaluate,
     fit,
-    full_precision,
     load_checkpoint,
-    pick_device,
     save_checkpoint,
     score,
 )

@@ -1,22 +1,21 @@
 """The command line: `python -m lstm --help`."""
 
 import argparse
+import os
+import sys
 
 import torch
 
 from lstm import bench, data, parity, shapes
 from lstm.tables import Table
 
-DEVICE = "cpu, cuda, ... (default: the GPU if there is one)"
-
 
 def show_data(_):
     """Find, fetch and verify the data, and say what is used."""
     text, images = data.find_text(), data.load_images()
+    train, test = len(images.train_x), len(images.test_x)
     print(f"text    {text}")
-    print(
-        f"images  {images.name}: {len(images.train_x):,} to train, {len(images.test_x):,} to test"
-    )
+    print(f"images  {images.name}: {train:,} to train, {test:,} to test")
 
 
 def run_bench(args):
@@ -44,126 +43,107 @@ def show_shapes(args):
         "batch_first": args.batch_first,
         "bidirectional": args.bidirectional,
         "kind": args.layer,
-    } | ({"proj_size": args.proj_size} if args.proj_size else {})
+    }
+    if args.proj_size:
+        arguments["proj_size"] = args.proj_size
     print(shapes.table(**arguments, **sizes))
     # torch goes through the steps one by one; two show the shapes of all
     sizes["length"] = min(args.length, 2)
-    wrong = shapes.differences(**arguments, **sizes)
-    if wrong:
-        raise AssertionError(f"torch.nn.{args.layer} has other shapes: {wrong}")
-    print(
-        f"\nchecked against torch.nn.{args.layer}, torch {torch.__version__}: the same"
-    )
+    torchs = f"torch.nn.{args.layer}"
+    if wrong := parity.shape_differences(**arguments, **sizes):
+        sys.exit(f"failed: {torchs} has other shapes: {wrong}")
+    print(f"\nchecked against {torchs}, torch {torch.__version__}: the same")
 
 
 def show_parity(args):
-    """Compare our layers with torch's in float64, for every combination of arguments."""
+    """Compare our layers with torch's in float64, for every combination of arguments.
+
+    Exits with 1 if a difference is more than rounding.
+    """
     measured = parity.measure(args.device)
     print(parity.table(measured))
     largest = parity.worst(measured)
     print(f"\nlargest difference of outputs, states and gradients: {largest:.1e}")
     if not largest < parity.BOUND:
-        raise AssertionError(f"expected less than {parity.BOUND}: this is not rounding")
+        sys.exit(f"failed: expected less than {parity.BOUND}: this is not rounding")
 
 
 def main(argv=None):
-    parser = argparse.ArgumentParser(
-        prog="python -m lstm", description="The package of the LSTM Book."
-    )
-    verbs = parser.add_subparsers(title="verbs", required=True)
-    verb = verbs.add_parser(
-        "data", help=show_data.__doc__, description=show_data.__doc__
-    )
-    verb.set_defaults(call=show_data)
-    verb = verbs.add_parser(
-        "bench", help=run_bench.__doc__, description=run_bench.__doc__
-    )
-    verb.add_argument(
-        "--device",
-        default="auto",
-        help=DEVICE,
-    )
-    verb.add_argument(
-        "--rounds",
-        type=int,
-        default=bench.ROUNDS,
-        help="rounds that are counted (default %(default)s)",
-    )
-    verb.add_argument(
-        "--seconds",
-        type=float,
-        default=bench.SECONDS,
-        help="length of a round for each model (default %(default)s)",
-    )
-    verb.add_argument("--output", help="a file to write the report to, as JSON")
-    verb.set_defaults(call=run_bench)
-    verb = verbs.add_parser(
-        "parity", help=show_parity.__doc__, description=show_parity.__doc__
-    )
-    verb.add_argument("--device", default="auto", help=DEVICE)
-    verb.set_defaults(call=show_parity)
-    _add_shapes(verbs)
-    args = parser.parse_args(argv)
+    """Run a verb; a caller's mistake is one line, --debug shows where it arose."""
+    args = parser().parse_args(argv)
     try:
         args.call(args)
-    except (ValueError, TypeError, RuntimeError, OverflowError) as error:
-        parser.exit(2, f"error: {error}\n")
-    except AssertionError as error:
-        parser.exit(1, f"failed: {error}\n")
+    except BrokenPipeError:  # the reader of our output has gone, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except (ValueError, OSError, RuntimeError, OverflowError) as error:
+        if args.debug:
+            raise
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)
 
 
-def _add_shapes(verbs):
-    verb = verbs.add_parser(
-        "shapes",
-        help=show_shapes.__doc__,
-        description=show_shapes.__doc__ + " The arguments are torch's.",
-    )
+def parser():
+    """The verbs and their options."""
+    about = "The package of the LSTM Book."
+    whole = argparse.ArgumentParser(prog="python -m lstm", description=about)
+    whole.add_argument("--debug", action="store_true", help="show an error's traceback")
+    verbs = whole.add_subparsers(title="verbs", required=True)
+    add_verb(verbs, "data", show_data)
+    add_bench(verbs)
+    add_device(add_verb(verbs, "parity", show_parity))
+    add_shapes(verbs)
+    return whole
+
+
+def add_verb(verbs, name, call, more=""):
+    """Add a verb, with the first line of its function's docstring as its help."""
+    first = call.__doc__.splitlines()[0]
+    verb = verbs.add_parser(name, help=first, description=first + more)
+    verb.set_defaults(call=call)
+    return verb
+
+
+def add_device(verb):
+    choice = "cpu, cuda, ... (default: the GPU if there is one)"
+    verb.add_argument("--device", default="auto", help=choice)
+
+
+def add_bench(verbs):
+    verb = add_verb(verbs, "bench", run_bench)
+    add_device(verb)
+    default = " (default %(default)s)"
+    text = "rounds that are counted" + default
+    verb.add_argument("--rounds", type=int, default=bench.ROUNDS, help=text)
+    text = "length of a round for each model" + default
+    verb.add_argument("--seconds", type=float, default=bench.SECONDS, help=text)
+    verb.add_argument("--output", help="a file to write the report to, as JSON")
+
+
+def add_shapes(verbs):
+    verb = add_verb(verbs, "shapes", show_shapes, " The arguments are torch's.")
     verb.add_argument("layer", choices=sorted(shapes.GATES), help="which of torch.nn's")
-    verb.add_argument(
-        "--input-size",
-        type=int,
-        required=True,
-        metavar="D",
-        help="features at each step",
-    )
-    verb.add_argument(
-        "--hidden-size", type=int, required=True, metavar="H", help="units"
-    )
-    verb.add_argument(
-        "--num-layers",
-        type=int,
-        default=1,
-        metavar="LAYERS",
-        help="layers (default %(default)s)",
-    )
-    verb.add_argument(
-        "--proj-size",
-        type=int,
-        default=0,
-        metavar="P",
-        help="an LSTM's projection (default: none)",
-    )
-    for flag, text in {
+    required, default = {"type": int, "required": True}, " (default %(default)s)"
+    verb.add_argument("--input-size", metavar="D", help="features a step", **required)
+    verb.add_argument("--hidden-size", metavar="H", help="units", **required)
+    sizes = {
+        "--num-layers": (1, "LAYERS", "layers" + default),
+        "--proj-size": (0, "P", "an LSTM's projection (default: none)"),
+        "--length": (5, "L", "steps" + default),
+    }
+    for flag, (value, letter, text) in sizes.items():
+        verb.add_argument(flag, type=int, default=value, metavar=letter, help=text)
+    flags = {
         "--bidirectional": "two directions",
         "--batch-first": "input and output with the batch axis in front",
         "--no-bias": "without biases",
-    }.items():
+    }
+    for flag, text in flags.items():
         verb.add_argument(flag, action="store_true", help=text)
-    verb.add_argument(
-        "--length", type=int, default=5, metavar="L", help="steps (default %(default)s)"
-    )
     batch = verb.add_mutually_exclusive_group()
-    batch.add_argument(
-        "--batch",
-        type=int,
-        default=8,
-        metavar="N",
-        help="sequences (default %(default)s)",
-    )
-    batch.add_argument(
-        "--unbatched", action="store_true", help="an input without batch axis"
-    )
-    verb.set_defaults(call=show_shapes)
+    text = "sequences" + default
+    batch.add_argument("--batch", type=int, default=8, metavar="N", help=text)
+    text = "an input without batch axis"
+    batch.add_argument("--unbatched", action="store_true", help=text)
 
 
 if __name__ == "__main__":

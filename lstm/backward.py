@@ -1,9 +1,10 @@
-"""The LSTM's gradients by hand: back through one step, then back through time; plain tensors, no autograd.
+"""The LSTM's gradients by hand: back through one step, then back through time.
 
 N batch   L sequence length   D input size   H hidden size
 
-d_x is the derivative of the loss with respect to x, and has the shape of x. Weights and their order are PyTorch's,
-as in `lstm.cells`: w_ih (4H, D), w_hh (4H, H), b_ih and b_hh (4H), gates stacked in the order i, f, g, o.
+Plain tensors, no autograd. d_x is the derivative of the loss with respect to x, and has
+the shape of x. Weights and their order are PyTorch's, as in `lstm.steps`: w_ih (4H, D),
+w_hh (4H, H), b_ih and b_hh (4H), gates stacked in the order i, f, g, o.
 """
 
 import torch
@@ -69,7 +70,8 @@ def lstm_backward(d_outputs, d_state, saved, weights):
     inputs, hiddens, steps = saved
     if d_outputs.shape != hiddens.shape:
         raise ValueError(
-            f"d_outputs has shape {tuple(d_outputs.shape)}, expected that of the outputs, {tuple(hiddens.shape)}"
+            f"d_outputs has shape {tuple(d_outputs.shape)}, "
+            f"expected that of the outputs, {tuple(hiddens.shape)}"
         )
     w_ih, w_hh = weights[:2]
     (d_h, d_c), d_sums = d_state, []

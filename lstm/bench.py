@@ -1,12 +1,12 @@
-"""Speeds, measured side by side in one run; what this project measured lies in lstm/results/*.json.
+"""Speeds, measured side by side in one run; what was measured lies in lstm/results/.
 
-Machines are noisy, so a speed is the median of several rounds; in each round every contestant runs once, in
-turn, at the same precision and with the same number of threads.
+Machines are noisy, so a speed is the median of several rounds; in each round every
+contestant runs once, in turn, at the same precision and with the same number of
+threads.
 """
 
 import datetime
 import json
-import os
 import platform
 import statistics
 import time
@@ -17,10 +17,12 @@ import torch
 from torch import nn
 from torch.nn.functional import one_hot
 
+from lstm.atomic import replacing
+from lstm.devices import full_precision, pick_device
 from lstm.layers import GRU, LSTM
 from lstm.models import LanguageModel, SequenceClassifier
 from lstm.scratch import get_lstm_params, init_lstm_state, lstm
-from lstm.training import full_precision, pick_device, score
+from lstm.training import score
 
 RESULTS = Path(__file__).with_name("results")
 COMMITTED = "cpu-2-threads.json"
@@ -45,45 +47,40 @@ ROWS = Task(100, 28, 28, 128, "images/s")  # chapter 4, MNIST's shape
 
 
 def text_contestants(device):
-    """One training step each of the notes' scratch code, of our layer and of torch.nn.LSTM."""
-    torch.manual_seed(0)
-    x = torch.randint(TEXT.input_size, (TEXT.batch, TEXT.length), device=device)
-    y = torch.randint(TEXT.input_size, (TEXT.batch, TEXT.length), device=device)
+    """One training step each of the notes' scratch code, our layer, torch.nn.LSTM."""
+    x, y = _text(device)
     params = get_lstm_params(TEXT.input_size, TEXT.hidden_size, device)
 
     def scratch():
         inputs = one_hot(x.T, TEXT.input_size).float()
-        scores, _ = lstm(
-            inputs, init_lstm_state(TEXT.batch, TEXT.hidden_size, device), params
-        )
+        state = init_lstm_state(TEXT.batch, TEXT.hidden_size, device)
+        scores, _ = lstm(inputs, state, params)
         return score(scores, y.T.flatten())
 
     contestants = {"scratch (the notes)": (scratch, params)}
     for name, layer in {"lstm.LSTM": LSTM, "torch.nn.LSTM": nn.LSTM}.items():
-        model = LanguageModel(layer(TEXT.input_size, TEXT.hidden_size)).to(device)
-        contestants[name] = (
-            lambda model=model: score(model(x), y),
-            list(model.parameters()),
-        )
+        model = LanguageModel(layer(TEXT.input_size, TEXT.hidden_size))
+        contestants[name] = contestant(model.to(device), x, y)
     return contestants
 
 
 def gru_contestants(device):
-    """One training step each of the LSTM and of GRUs with as many units, or with as many parameters.
+    """One training step each of the LSTM and of GRUs as wide, or with as many weights.
 
-    PyTorch has a oneDNN kernel for the LSTM on a CPU, not for the GRU: so the LSTM runs once more without it.
+    PyTorch has a oneDNN kernel for the LSTM on a CPU, not for the GRU: so the LSTM runs
+    once more without it.
     """
-    torch.manual_seed(0)
-    x = torch.randint(TEXT.input_size, (TEXT.batch, TEXT.length), device=device)
-    y = torch.randint(TEXT.input_size, (TEXT.batch, TEXT.length), device=device)
-    contestants = {}
-    for name, kind, size in (("torch.nn.LSTM", nn.LSTM, TEXT.hidden_size), ("torch.nn.GRU", nn.GRU, TEXT.hidden_size),
-                             ("torch.nn.GRU", nn.GRU, WIDER), ("lstm.GRU", GRU, TEXT.hidden_size)):  # fmt: skip
-        model = LanguageModel(kind(TEXT.input_size, size)).to(device)
-        contestants[f"{name}, {size} units"] = (
-            lambda model=model: score(model(x), y),
-            list(model.parameters()),
-        )
+    x, y = _text(device)
+    layers = {
+        "torch.nn.LSTM, 256 units": nn.LSTM(TEXT.input_size, TEXT.hidden_size),
+        "torch.nn.GRU, 256 units": nn.GRU(TEXT.input_size, TEXT.hidden_size),
+        "torch.nn.GRU, 298 units": nn.GRU(TEXT.input_size, WIDER),
+        "lstm.GRU, 256 units": GRU(TEXT.input_size, TEXT.hidden_size),
+    }
+    contestants = {
+        name: contestant(LanguageModel(layer).to(device), x, y)
+        for name, layer in layers.items()
+    }
     loss, parameters = contestants["torch.nn.LSTM, 256 units"]
 
     def without():
@@ -104,34 +101,50 @@ def rows_contestants(device):
     x = torch.randn(ROWS.batch, ROWS.length, ROWS.input_size, device=device)
     y = torch.randint(10, (ROWS.batch,), device=device)
     contestants = {}
-    for name, kind, two in (("LSTM", nn.LSTM, False), ("Hand-LSTM", LSTM, False),
-                            ("BI-LSTM", nn.LSTM, True), ("Hand-BI-LSTM", LSTM, True)):  # fmt: skip
-        layer = kind(
-            ROWS.input_size, ROWS.hidden_size, batch_first=True, bidirectional=two
-        )
-        model = SequenceClassifier(layer, 10).to(device)
-        contestants[name] = (
-            lambda model=model: score(model(x), y),
-            list(model.parameters()),
-        )
+    for prefix, two in {"": False, "BI-": True}.items():
+        for name, kind in {
+            f"{prefix}LSTM": nn.LSTM,
+            f"Hand-{prefix}LSTM": LSTM,
+        }.items():
+            options = {"batch_first": True, "bidirectional": two}
+            layer = kind(ROWS.input_size, ROWS.hidden_size, **options)
+            model = SequenceClassifier(layer, 10).to(device)
+            contestants[name] = contestant(model, x, y)
     return contestants
 
 
+def contestant(model, x, y):
+    """What computes a model's loss, and the parameters that a step updates."""
+    return lambda: score(model(x), y), list(model.parameters())
+
+
+def _text(device):
+    torch.manual_seed(0)
+    size = TEXT.batch, TEXT.length
+    return (torch.randint(TEXT.input_size, size, device=device) for _ in range(2))
+
+
 def measure(contestants, per_step, rounds=ROUNDS, seconds=SECONDS):
-    """Return the median speed of each contestant, things a second.   contestants: {name: (loss, parameters)}"""
+    """Return the median speed of each contestant, things a second.
+
+    contestants: {name: (loss, parameters)}   per_step: things in one training step
+    """
     speeds = {name: [] for name in contestants}
-    for n in range(rounds + 1):  # the first round warms up and is not counted
+    for n in range(rounds + 1):
         for name, (loss, parameters) in contestants.items():
-            speed = per_step * _steps_per_second(
-                loss, parameters, seconds if n else seconds / 4
-            )
+            # the first round warms up and is not counted
+            length = seconds if n else seconds / 4
+            speed = per_step * steps_per_second(loss, parameters, length)
             if n:
                 speeds[name].append(speed)
     return {name: statistics.median(values) for name, values in speeds.items()}
 
 
 def run(device="auto", rounds=ROUNDS, seconds=SECONDS):
-    """Measure all tasks on a device and return the report: machine, versions, date and speeds."""
+    """Measure all tasks on a device; return machine, versions, date and speeds.
+
+    Raises ValueError for less than one round, or rounds of no length.
+    """
     if rounds < 1:
         raise ValueError(f"rounds must be at least 1, got {rounds}")
     if not seconds > 0:
@@ -139,12 +152,13 @@ def run(device="auto", rounds=ROUNDS, seconds=SECONDS):
     device = pick_device(device)
     full_precision()
     tasks = {}
+    tokens = TEXT.batch * TEXT.length
     for name, task, contestants, per_step in (
-        ("text", TEXT, text_contestants(device), TEXT.batch * TEXT.length),
-        ("gru", TEXT, gru_contestants(device), TEXT.batch * TEXT.length),
-        ("rows", ROWS, rows_contestants(device), ROWS.batch),
+        ("text", TEXT, text_contestants, tokens),
+        ("gru", TEXT, gru_contestants, tokens),
+        ("rows", ROWS, rows_contestants, ROWS.batch),
     ):
-        speeds = measure(contestants, per_step, rounds, seconds)
+        speeds = measure(contestants(device), per_step, rounds, seconds)
         speeds = {key: round(value) for key, value in speeds.items()}
         tasks[name] = {"unit": task.unit, "speeds": speeds}
     return {
@@ -159,14 +173,13 @@ def save(report, path):
     """Write a report to a file, whole or not at all, and return its path."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(path.name + ".partial")
-    partial.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
-    os.replace(partial, path)
+    with replacing(path) as partial:
+        partial.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
     return path
 
 
 def results():
-    """Return all reports that lie beside the package, in the order of their files' names."""
+    """Return all reports that lie beside the package, by the names of their files."""
     return [
         json.loads(path.read_text(encoding="utf-8"))
         for path in sorted(RESULTS.glob("*.json"))
@@ -178,7 +191,7 @@ def committed():
     return json.loads((RESULTS / COMMITTED).read_text(encoding="utf-8"))
 
 
-def _steps_per_second(loss, parameters, seconds):
+def steps_per_second(loss, parameters, seconds):
     """Whole training steps: forward, backward, clipping, update."""
     optimizer = torch.optim.SGD(parameters, lr=1e-3)
     steps, start = 0, time.perf_counter()

@@ -1,110 +1,122 @@
-"""The equations: one time step each; no parameters are owned here.
+"""torch.nn.LSTMCell and torch.nn.GRUCell from scratch: one step as a module.
 
-N batch   L sequence length   D input size   H hidden size   P projection size
-
-Weights and their order are PyTorch's: `w_ih` acts on the input, `w_hh` on the hidden state, and the
-gates lie stacked on the first axis. A state is always a tuple, and goes in as it comes out.
+N batch   D input size   H hidden size
 """
 
+import math
+from typing import SupportsIndex
+
 import torch
-from torch.nn.functional import linear
+from torch import Tensor, nn
+
+from lstm import checks
+from lstm.shapes import GATES
+from lstm.steps import gru_step, lstm_step
 
 
-def rnn_step(x, state, w_ih, w_hh, b_ih=None, b_hh=None):
-    """One step of the plain (Elman) RNN: h' = tanh(W_ih x + b_ih + W_hh h + b_hh).
+class RNNCellBase(nn.Module):
+    """What LSTMCell and GRUCell share. Their own: `kind`, and `step`, the equations."""
 
-    x: (N, D)   state: (h,), h: (N, H)   w_ih: (H, D)   w_hh: (H, H)   b_ih, b_hh: (H)
-    Source: Elman (1990), in the form of torch.nn.RNN.
+    kind: str
+
+    def __init__(self, input_size, hidden_size, bias=True, device=None, dtype=None):
+        super().__init__()
+        check_sizes(input_size=input_size, hidden_size=hidden_size)
+        self.input_size, self.hidden_size, self.bias = input_size, hidden_size, bias
+        rows = GATES[self.kind] * hidden_size
+        sizes = {"weight_ih": (rows, input_size), "weight_hh": (rows, hidden_size)}
+        for name, size in (sizes | {"bias_ih": (rows,), "bias_hh": (rows,)}).items():
+            kept = bias or name in sizes
+            empty = torch.empty(size, device=device, dtype=dtype) if kept else None
+            self.register_parameter(name, nn.Parameter(empty) if kept else None)
+        self.reset_parameters()
+
+    def reset_parameters(self):
+        """Draw all parameters anew from uniform(-1/sqrt(H), 1/sqrt(H)), like torch."""
+        bound = 1 / math.sqrt(self.hidden_size) if self.hidden_size else 0
+        for parameter in self.parameters():
+            nn.init.uniform_(parameter, -bound, bound)
+
+    def forward(self, input, hx=None):
+        """input: (N, D) or (D)   hx: the state, as the class says; zeros if not given
+
+        ->   the state after the step, in the form of hx
+        Raises what torch raises, naming what was given and expected: see `check_call`.
+        """
+        check_call(self, input, hx)
+        state = self.first_state(hx, input)
+        weights = self.weight_ih, self.weight_hh, self.bias_ih, self.bias_hh
+        state = self.step(input, state, *weights)
+        return state if len(state) == 2 else state[0]
+
+    def first_state(self, hx, input):
+        """The state before the step, as a tuple: what is given, or zeros."""
+        if hx is not None:
+            return tuple(hx) if isinstance(hx, (tuple, list)) else (hx,)
+        zeros = input.new_zeros(*input.shape[:-1], self.hidden_size)
+        return (zeros, zeros) if self.kind == "LSTM" else (zeros,)
+
+    def extra_repr(self):
+        """The arguments that are not at their defaults, as torch shows them."""
+        text = f"{self.input_size}, {self.hidden_size}"
+        return text if self.bias is True else f"{text}, bias={self.bias}"
+
+
+class LSTMCell(RNNCellBase):
+    """One step of an LSTM, equal to torch.nn.LSTMCell.
+
+    The state is a pair (h, c), each (N, H) or (H).
     """
-    (h,) = state
-    return ((linear(x, w_ih, b_ih) + linear(h, w_hh, b_hh)).tanh(),)
+
+    kind = "LSTM"
+    step = staticmethod(lstm_step)
 
 
-def lstm_step(x, state, w_ih, w_hh, b_ih=None, b_hh=None):
-    """One step of the LSTM; the gates are stacked in the order i, f, g, o.
+class GRUCell(RNNCellBase):
+    """One step of a GRU, equal to torch.nn.GRUCell; the state is h, (N, H) or (H)."""
 
-    x: (N, D)   state: (h, c), each (N, H)
-    w_ih: (4H, D)   w_hh: (4H, H)   b_ih, b_hh: (4H)
-    Source: Hochreiter & Schmidhuber (1997) with the forget gate of Gers et al. (2000).
-    """
-    h, c = state
-    i, f, g, o = (linear(x, w_ih, b_ih) + linear(h, w_hh, b_hh)).chunk(4, dim=-1)
-    c = f.sigmoid() * c + i.sigmoid() * g.tanh()
-    h = o.sigmoid() * c.tanh()
-    return h, c
+    kind = "GRU"
+    step = staticmethod(gru_step)
 
 
-def projected_lstm_step(x, state, w_ih, w_hh, b_ih, b_hh, w_hr):
-    """One step of the LSTM with a projection: w_hr shortens h, the cell keeps its size.
-
-    x: (N, D)   state: (h, c), h: (N, P), c: (N, H)
-    w_ih: (4H, D)   w_hh: (4H, P)   b_ih, b_hh: (4H) or None   w_hr: (P, H)
-    Source: Sak et al. (2014), in the form of torch.nn.LSTM with proj_size.
-    """
-    h, c = lstm_step(x, state, w_ih, w_hh, b_ih, b_hh)
-    return linear(h, w_hr), c
+def check_sizes(**sizes):
+    """Raise TypeError for a size that is no int, RuntimeError for one below 0."""
+    for name, size in sizes.items():
+        checks.of_type(name, size, SupportsIndex, "int")
+        if size < 0:
+            raise RuntimeError(f"{name} must not be below zero, got {size}")
 
 
-def gru_step(x, state, w_ih, w_hh, b_ih=None, b_hh=None):
-    """One step of the GRU as torch computes it; the gates are stacked as r, z, n.
-
-    x: (N, D)   state: (h,), h: (N, H)
-    w_ih: (3H, D)   w_hh: (3H, H)   b_ih, b_hh: (3H)
-    Source: Cho et al. (2014), the first preprint: the reset gate after the product.
-    """
-    (h,) = state
-    r_x, z_x, n_x = linear(x, w_ih, b_ih).chunk(3, dim=-1)
-    r_h, z_h, n_h = linear(h, w_hh, b_hh).chunk(3, dim=-1)
-    r, z = (r_x + r_h).sigmoid(), (z_x + z_h).sigmoid()
-    # the reset gate comes after the product; the published paper puts it before
-    n = (n_x + r * n_h).tanh()
-    return ((1 - z) * n + z * h,)
-
-
-def gru_step_reset_before(x, state, w_ih, w_hh, b_ih=None, b_hh=None):
-    """One step of the GRU that resets the state before the product.
-
-    Shapes and the order of the gates are those of `gru_step`; the function is another.
-    Source: Cho et al. (2014), as published.
-    """
-    (h,) = state
-    sizes = [2 * h.shape[-1], h.shape[-1]]
-    w_rz, w_n = w_hh.split(sizes)
-    b_rz, b_n = (None, None) if b_hh is None else b_hh.split(sizes)
-    r_x, z_x, n_x = linear(x, w_ih, b_ih).chunk(3, dim=-1)
-    r_h, z_h = linear(h, w_rz, b_rz).chunk(2, dim=-1)
-    r, z = (r_x + r_h).sigmoid(), (z_x + z_h).sigmoid()
-    n = (n_x + linear(r * h, w_n, b_n)).tanh()
-    return ((1 - z) * n + z * h,)
+def check_call(cell, given, hx):
+    """Check the input and the state of a cell, in torch's order; see `lstm.checks`."""
+    checks.of_type("input", given, Tensor, "Tensor")
+    name, features, weight = f"{cell.kind}Cell", cell.input_size, cell.weight_ih
+    checks.axes(name, "input", given, 1, f"(..., {features})")
+    state = () if hx is None else checks.states(name, hx)
+    size = (*given.shape[:-1], cell.hidden_size)
+    for n, tensor in enumerate(state):
+        called = f"hx[{n}]" if len(state) == 2 else "hidden"
+        checks.axes(name, called, tensor, 1, size)
+    found = given.shape[-1]
+    if found != features:
+        sentence = f"input has inconsistent input_size: got {found} expected {features}"
+        raise checks.misfit(sentence, f"(..., {features})", given)
+    for n, tensor in enumerate(state):
+        check_state(f"hidden{n}", tensor, size)
+    checks.same_device(given, state, weight)
+    checks.same_dtype("input", given, weight)
+    for tensor in state[:1]:  # torch takes a c of another type, and so do we
+        checks.same_dtype("hidden", tensor, weight)
 
 
-def scan(step, inputs, state, weights, reverse=False):
-    """Apply one step along a sequence, or from its end, carrying the state.
-
-    inputs: (L, N, D)
-    ->   outputs: (L, N, H), the hidden state after every step; and the last state
-    """
-    outputs = []
-    for x in inputs.flip(0) if reverse else inputs:
-        state = step(x, state, *weights)
-        outputs.append(state[0])
-    return torch.stack(outputs[::-1] if reverse else outputs), state
-
-
-def scan_packed(step, inputs, state, weights, batch_sizes, reverse=False):
-    """Apply one step along a packed batch: at step t, batch_sizes[t] sequences run.
-
-    inputs: (sum of batch_sizes, D), all of step 0, then all of step 1, and so on
-    batch_sizes: a list of numbers that never rise; the first sequences run longest
-    ->   outputs, likewise; and the last state of every sequence
-    One that has ended keeps its last state; in reverse, one not begun its first.
-    """
-    outputs, steps = [], inputs.split(batch_sizes)
-    for x in reversed(steps) if reverse else steps:
-        n = len(x)
-        running = step(x, tuple(old[:n] for old in state), *weights)
-        state = tuple(
-            torch.cat([new, old[n:]]) for new, old in zip(running, state, strict=True)
-        )
-        outputs.append(running[0])
-    return torch.cat(outputs[::-1] if reverse else outputs), state
+def check_state(name, tensor, size):
+    """Check the shape of one tensor of a cell's state, (N, H) or (H)."""
+    shape = tuple(tensor.shape)
+    if shape != size:
+        # torch compares the first two axes, and adds one where there is no batch
+        (n, h), (batch, *rest) = ((1,) * (2 - len(size)) + s for s in (size, shape))
+        sentence = f"Input batch size {n} doesn't match {name} batch size {batch}"
+        if batch == n:
+            found = [*rest, batch][0]
+            sentence = f"{name} has inconsistent hidden_size: got {found}, expected {h}"
+        raise checks.misfit(sentence, size, tensor)

@@ -1,10 +1,14 @@
-"""The one place that knows d2l's quirks: `from lstm.d2l import d2l` gives the API of the study notes.
+"""The one place that knows d2l's quirks: `from lstm.d2l import d2l`.
 
-That API is d2l 0.17's. What is mended here, and nothing else:
-- d2l imports torchvision, which its recurrent code never uses: without a working one, an empty stand-in does;
-- its Time Machine is our verified file (or the embedded text), never an unchecked download;
+It gives the API of the study notes, which is d2l 0.17's. What is mended here, and
+nothing else:
+- d2l imports torchvision, which its recurrent code never uses: without a working one,
+  an empty stand-in does;
+- its Time Machine is our verified file (or the embedded text), never an unchecked
+  download;
 - its figures are PNG, and the points of the last one can be had from `curve()`;
-- its Accumulator no longer turns a tensor that wants gradients into a number, which torch warns of.
+- its Accumulator no longer turns a tensor that wants gradients into a number, which
+  torch warns of.
 """
 
 import importlib
@@ -25,19 +29,23 @@ _STAND_INS = ("torchvision", "torchvision.transforms")
 
 
 def load():
-    """Import d2l and mend it. Raises ImportError, with the command to run, if it is missing or another generation."""
+    """Import d2l and mend it.
+
+    Raises ImportError, with the command to run, if it is missing or another generation.
+    """
     module = _import()
     missing = [name for name in NEEDED if not hasattr(module, name)]
     if missing:
         raise ImportError(
-            f"this d2l is of another generation (it has no {missing[0]}); run: {INSTALL}"
+            f"this d2l is of another generation (it has no {missing[0]}); "
+            f"run: {INSTALL}"
         )
     _mend(module)
     return module
 
 
 def curve():
-    """Return the points (epochs, values) of the figure that d2l drew last, by `train_ch8` for one."""
+    """Return the points (epochs, values) of the figure that d2l drew last."""
     if d2l.Animator.latest is None:
         raise RuntimeError("d2l has drawn no curve yet: call d2l.train_ch8 first")
     return d2l.Animator.latest.X[0], d2l.Animator.latest.Y[0]
@@ -76,11 +84,9 @@ def _mend(module):
     original_download = module.download
 
     def download(name, *args, **kwargs):
-        return (
-            str(find_text())
-            if name == "time_machine"
-            else original_download(name, *args, **kwargs)
-        )
+        if name == "time_machine":
+            return str(find_text())
+        return original_download(name, *args, **kwargs)
 
     class Animator(module.Animator):
         latest = None
@@ -93,11 +99,9 @@ def _mend(module):
         def add(self, *args):
             super().add(*(a.detach() if hasattr(a, "detach") else a for a in args))
 
-    module.download, module.Animator, module.Accumulator = (
-        download,
-        Animator,
-        Accumulator,
-    )
+    module.download = download
+    module.Animator = Animator
+    module.Accumulator = Accumulator
     module.use_svg_display = lambda: module.backend_inline.set_matplotlib_formats("png")
     module.mended_by_lstm = True
 

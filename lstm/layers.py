@@ -1,10 +1,11 @@
-"""torch.nn.LSTM and torch.nn.GRU from scratch: the same names, shapes and order, the same numbers.
+"""torch.nn.LSTM and torch.nn.GRU from scratch: same names, shapes, order and numbers.
 
-N batch   L sequence length   D input size   H hidden size   P projection size, or H without one
-K num_layers x directions
+N batch   L sequence length   D input size   H hidden size
+P projection size, or H without one   K num_layers * directions
 
-The public interface is torch's. What torch keeps for itself (`_flat_weights`, `check_forward_args`, TorchScript) is not
-here. Under autocast our outputs keep the input's number type; torch's depend on the library that it calls.
+The public interface is torch's. What torch keeps for itself (`_flat_weights`,
+`check_forward_args`, TorchScript) is not here. Under autocast our outputs keep the
+input's number type; torch's depend on the library that it calls.
 """
 
 import math
@@ -17,55 +18,68 @@ from torch.nn.functional import dropout
 from torch.nn.utils.rnn import PackedSequence
 
 from lstm import checks, shapes
-from lstm.cells import gru_step, lstm_step, projected_lstm_step, scan, scan_packed
+from lstm.steps import gru_step, lstm_step, projected_lstm_step, scan, scan_packed
 
 
 class RNNBase(nn.Module):
-    """What LSTM and GRU share: layers, directions, dropout, and every form of input that torch takes."""
+    """What LSTM and GRU share: layers, directions, dropout, all of torch's inputs.
+
+    Their own: `mode`, `state_sizes`, and `step`, the equations.
+    """
 
     mode: str
 
-    def __init__(self, input_size, hidden_size, num_layers=1, bias=True, batch_first=False, dropout=0.0,
-                 bidirectional=False, proj_size=0, device=None, dtype=None):  # fmt: skip
+    def __init__(
+        self,
+        input_size,
+        hidden_size,
+        num_layers=1,
+        bias=True,
+        batch_first=False,
+        dropout=0.0,
+        bidirectional=False,
+        proj_size=0,
+        device=None,
+        dtype=None,
+    ):
         super().__init__()
-        parameters = shapes.parameters(input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional,
-                                       proj_size, kind=self.mode)  # fmt: skip
-        self.input_size, self.hidden_size = input_size, hidden_size
-        self.num_layers, self.bias, self.batch_first = num_layers, bias, batch_first
-        self.dropout, self.bidirectional = float(dropout), bidirectional
-        self.proj_size = proj_size
+        sizes = input_size, hidden_size, num_layers
+        others = bias, batch_first, dropout, bidirectional, proj_size
+        parameters = shapes.parameters(*sizes, *others, kind=self.mode)
+        self.input_size, self.hidden_size, self.num_layers = sizes
+        self.bias, self.batch_first, _, self.bidirectional, self.proj_size = others
+        self.dropout = float(dropout)
         if dropout > 0 and num_layers == 1:
             warnings.warn(
-                f"dropout={dropout} acts between layers, and there is one (num_layers=1)",
-                stacklevel=2 if self.mode == "LSTM" else 3,
+                "dropout option adds dropout after all but last recurrent layer, so "
+                "non-zero dropout expects num_layers greater than 1, but got "
+                f"dropout={dropout} and num_layers={num_layers}",
+                stacklevel=2 if self.mode == "LSTM" else 3,  # a GRU passes it on
             )
         for shape in parameters:
             empty = torch.empty(shape.sizes, device=device, dtype=dtype)
             self.register_parameter(shape.name, nn.Parameter(empty))
-        self._names = [shape.name for shape in parameters]
+        names = [shape.name for shape in parameters]
+        each = len(names) // (num_layers * self.directions)
+        self.weight_names = [names[n : n + each] for n in range(0, len(names), each)]
         self.reset_parameters()
 
     def reset_parameters(self):
-        """Draw all parameters anew, from uniform(-1/sqrt(H), 1/sqrt(H)), in torch's order."""
+        """Draw all parameters anew from uniform(-1/sqrt(H), 1/sqrt(H)), like torch."""
         bound = 1 / math.sqrt(self.hidden_size)
         for parameter in self.parameters():
             nn.init.uniform_(parameter, -bound, bound)
 
     def flatten_parameters(self):
-        """Do nothing: on a GPU, torch.nn.LSTM joins its weights in memory here; ours are used as they lie."""
+        """Do nothing: torch joins the weights on a GPU; ours are used as they lie."""
 
     @property
     def all_weights(self):
         """A list [w_ih, w_hh(, b_ih, b_hh)(, w_hr)] for each layer and direction."""
-        return self._weights()
-
-    def _weights(self):
-        weights = [getattr(self, name) for name in self._names]
-        each = len(weights) // (self.num_layers * self._directions)
-        return [weights[n : n + each] for n in range(0, len(weights), each)]
+        return [[getattr(self, name) for name in names] for names in self.weight_names]
 
     @property
-    def _directions(self):
+    def directions(self):
         """2 if bidirectional, else 1."""
         return 2 if self.bidirectional else 1
 
@@ -73,51 +87,48 @@ class RNNBase(nn.Module):
         """input: (L, N, D), or (N, L, D) if batch_first, or (L, D), or a PackedSequence
         hx: the state before the first step, as the class says; zeros if it is not given
 
-        ->   output: (L, N, directions * P), or as the input has its axes; the last state
+        ->   output: (L, N, directions * P), or with the input's axes; the last state
         Raises what torch raises, naming what was given and expected: see `lstm.checks`.
         """
-        checks.layer_input(self, input)
+        checks.layer_call(self, input, hx)
         if isinstance(input, PackedSequence):
             data, batch_sizes, order, back = input
             batch_sizes = batch_sizes.tolist()
-            state = permute(self._state(hx, data, batch_sizes[0], packed=True), order)
-            output, state = self._layers(data, state, batch_sizes)
-            packed = PackedSequence(output, *input[1:])
-            return packed, self._hand_back(permute(state, back))
-        if input.dim() == 2:
-            state = tuple(s.unsqueeze(1) for s in self._state(hx, input))
-            output, state = self._layers(input.unsqueeze(1), state)
-            state = tuple(s.squeeze(1) for s in state)
-            return output.squeeze(1), self._hand_back(state)
-        inputs = input.transpose(0, 1) if self.batch_first else input
-        output, state = self._layers(inputs, self._state(hx, inputs, inputs.shape[1]))
-        output = output.transpose(0, 1) if self.batch_first else output
-        return output, self._hand_back(state)
+            state = permute(self.first_state(hx, data, batch_sizes[0]), order)
+            output, state = self.run_layers(data, state, batch_sizes)
+            output, state = PackedSequence(output, *input[1:]), permute(state, back)
+        elif input.dim() == 2:
+            state = tuple(s.unsqueeze(1) for s in self.first_state(hx, input))
+            output, state = self.run_layers(input.unsqueeze(1), state)
+            output, state = output.squeeze(1), tuple(s.squeeze(1) for s in state)
+        else:
+            inputs = input.transpose(0, 1) if self.batch_first else input
+            state = self.first_state(hx, inputs, inputs.shape[1])
+            output, state = self.run_layers(inputs, state)
+            output = output.transpose(0, 1) if self.batch_first else output
+        return output, state if len(state) == 2 else state[0]
 
-    def _state(self, hx, inputs, *batch, packed=False):
-        """The state before the first step as a tuple of tensors, (K, N, ...), or (K, ...) without a batch."""
-        sizes = self._state_sizes(*batch)
+    def first_state(self, hx, inputs, *batch):
+        """The state before the first step, as a tuple: what is given, or zeros."""
         if hx is None:
-            return tuple(inputs.new_zeros(size) for size in sizes)
-        state = self._take(hx, packed)
-        checks.layer_state(state, sizes, inputs)
-        return state
+            return tuple(inputs.new_zeros(size) for size in self.state_sizes(*batch))
+        return tuple(hx) if isinstance(hx, (tuple, list)) else (hx,)
 
-    def _layers(self, inputs, state, batch_sizes=None):
-        """inputs: (L, N, D), or packed, with batch_sizes   ->   output; the last state"""
+    def run_layers(self, inputs, state, batch_sizes=None):
+        """inputs: (L, N, D), or packed, with batch_sizes   ->   output; last state"""
         run = partial(scan_packed, batch_sizes=batch_sizes) if batch_sizes else scan
-        all_weights, ends = self._weights(), []
+        all_weights, ends = self.all_weights, []
         for layer in range(self.num_layers):
             if layer > 0:
                 inputs = dropout(inputs, self.dropout, self.training)
             outputs = []
-            for reverse in (False, True)[: self._directions]:
+            for reverse in (False, True)[: self.directions]:
                 k = len(ends)
                 start = tuple(s[k] for s in state)
                 w_ih, w_hh, *others = all_weights[k]
                 biases = [] if self.bias else [None, None]
                 weights = [w_ih, w_hh, *biases, *others]
-                output, end = run(self._step, inputs, start, weights, reverse=reverse)
+                output, end = run(self.step, inputs, start, weights, reverse=reverse)
                 outputs.append(output)
                 ends.append(end)
             inputs = torch.cat(outputs, dim=-1)  # (L, N, directions * P)
@@ -126,8 +137,8 @@ class RNNBase(nn.Module):
     def extra_repr(self):
         """The arguments that are not at their defaults, as torch shows them."""
         text = f"{self.input_size}, {self.hidden_size}"
-        defaults = {"proj_size": 0, "num_layers": 1, "bias": True, "batch_first": False,
-                    "dropout": 0.0, "bidirectional": False}  # fmt: skip
+        defaults = {"proj_size": 0, "num_layers": 1, "bias": True, "batch_first": False}
+        defaults |= {"dropout": 0.0, "bidirectional": False}
         for name, default in defaults.items():
             value = getattr(self, name)
             if value is not default if isinstance(default, bool) else value != default:
@@ -138,24 +149,25 @@ class RNNBase(nn.Module):
 class LSTM(RNNBase):
     """An LSTM of one or more layers and one or two directions, equal to torch.nn.LSTM.
 
-    Parameters of layer k: weight_ih_l{k} (4H, D, or directions * P for k > 0), weight_hh_l{k} (4H, P), bias_ih_l{k} and
-    bias_hh_l{k} (4H), with proj_size weight_hr_l{k} (P, H); the reverse direction's end in `_reverse`.
-    The state is a pair (h_0, c_0), (K, N, P) and (K, N, H), without N for an input without batch.
-    Source: Hochreiter & Schmidhuber (1997), Gers et al. (2000), Sak et al. (2014) for the projection.
+    Parameters of layer k: weight_ih_l{k} (4H, D, or directions * P for k > 0),
+    weight_hh_l{k} (4H, P), bias_ih_l{k} and bias_hh_l{k} (4H), and with proj_size
+    weight_hr_l{k} (P, H); the reverse direction's names end in `_reverse`.
+    The state is a pair (h_0, c_0), (K, N, P) and (K, N, H), without N for an input
+    without batch.
+    Source: Hochreiter & Schmidhuber (1997), Gers et al. (2000), and for the projection
+    Sak et al. (2014).
     """
 
     mode = "LSTM"
-    _take = staticmethod(checks.pair)
-    _hand_back = staticmethod(tuple)
 
     @property
-    def _step(self):
+    def step(self):
         """The equations of one step."""
         return projected_lstm_step if self.proj_size else lstm_step
 
-    def _state_sizes(self, *batch):
-        """The sizes of h_0 and c_0."""
-        layers = self.num_layers * self._directions
+    def state_sizes(self, *batch):
+        """The sizes of h_0 and c_0, for a batch (N), or none."""
+        layers = self.num_layers * self.directions
         h = (layers, *batch, self.proj_size or self.hidden_size)
         return h, (layers, *batch, self.hidden_size)
 
@@ -163,29 +175,22 @@ class LSTM(RNNBase):
 class GRU(RNNBase):
     """A GRU of one or more layers and one or two directions, equal to torch.nn.GRU.
 
-    Parameters as the LSTM's, with 3H for 4H and without projection. The state is one tensor h_0, (K, N, H).
+    Arguments and parameters as the LSTM's, with 3H for 4H and without projection.
+    The state is one tensor h_0, (K, N, H), without N for an input without batch.
     Source: Cho et al. (2014), with the reset gate applied after the product.
     """
 
     mode = "GRU"
-    _step = staticmethod(gru_step)
-    _take = staticmethod(checks.one)
+    step = staticmethod(gru_step)
 
-    def __init__(self, input_size, hidden_size, num_layers=1, bias=True, batch_first=False, dropout=0.0,
-                 bidirectional=False, device=None, dtype=None, *, proj_size=None):  # fmt: skip
-        if proj_size is not None:
-            raise ValueError("only an LSTM has a projection: proj_size is no GRU's")
-        super().__init__(input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional,
-                         device=device, dtype=dtype)  # fmt: skip
+    def __init__(self, *args, **kwargs):
+        if "proj_size" in kwargs:
+            raise ValueError(f"{checks.LSTM_ONLY}, got {kwargs['proj_size']!r}")
+        super().__init__(*args, **kwargs)
 
-    def _state_sizes(self, *batch):
-        """The size of h_0, in a tuple."""
-        return ((self.num_layers * self._directions, *batch, self.hidden_size),)
-
-    @staticmethod
-    def _hand_back(state):
-        """The state as torch gives it: one tensor."""
-        return state[0]
+    def state_sizes(self, *batch):
+        """The size of h_0, for a batch (N), or none; in a tuple."""
+        return ((self.num_layers * self.directions, *batch, self.hidden_size),)
 
 
 def permute(state, order):

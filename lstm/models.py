@@ -1,6 +1,7 @@
 """Three models, each handed its recurrent layer: torch's and ours swap in one line.
 
-N batch   L sequence length   D input size   H hidden size   V vocabulary size   C number of classes
+N batch   L sequence length   D input size   H hidden size   V vocabulary size
+C number of classes
 
 All take batches first, (N, L, ...), whatever the layer's own `batch_first` says.
 """
@@ -11,7 +12,10 @@ from torch.nn.functional import one_hot
 
 
 def run(layer, inputs, state=None):
-    """Run a recurrent layer on inputs (N, L, D), whichever axis order it wants   ->   output (N, L, .), state"""
+    """Run a recurrent layer on a batch, whichever order of axes it wants.
+
+    inputs: (N, L, D)   ->   output: (N, L, features); the layer's last state
+    """
     if layer.batch_first:
         return layer(inputs, state)
     output, state = layer(inputs.transpose(0, 1), state)
@@ -25,7 +29,7 @@ def features(layer):
 
 
 class SequenceTagger(nn.Module):
-    """Gives every step of a sequence of symbols a class: what was hidden there, for one."""
+    """Gives every symbol of a sequence a class: what was hidden there, for one."""
 
     def __init__(self, layer, num_classes):
         super().__init__()
@@ -43,14 +47,14 @@ class SequenceTagger(nn.Module):
 
 
 class LanguageModel(SequenceTagger):
-    """A tagger whose classes are the symbols: it scores, at every step, the symbol that comes next."""
+    """A tagger whose classes are the symbols: at every step it scores the next."""
 
     def __init__(self, layer):
         super().__init__(layer, layer.input_size)
 
 
 class SequenceClassifier(nn.Module):
-    """Gives a whole sequence of vectors one class, from the final state of each direction of the last layer."""
+    """Gives a sequence of vectors one class, from the last layer's final states."""
 
     def __init__(self, layer, num_classes):
         super().__init__()
@@ -67,7 +71,7 @@ class SequenceClassifier(nn.Module):
 
 @torch.no_grad()
 def generate(model, vocab, prefix, length):
-    """Continue a text by the likeliest next symbol, `length` times, and return prefix and continuation.
+    """Continue a text by the likeliest next symbol, `length` times; return the whole.
 
     The model is put in eval mode meanwhile.
     Raises ValueError for an empty prefix, or one with a symbol outside the vocabulary.
@@ -76,12 +80,9 @@ def generate(model, vocab, prefix, length):
         raise ValueError(
             "the prefix is empty: give at least one symbol to continue from"
         )
-    was_training = model.training
-    symbols, state, text = (
-        vocab.encode(prefix).to(model.linear.weight.device)[None],
-        None,
-        prefix,
-    )
+    was_training, device = model.training, model.linear.weight.device
+    symbols = vocab.encode(prefix).to(device)[None]
+    state, text = None, prefix
     model.eval()
     for _ in range(length):
         scores, state = model.step(symbols, state)

@@ -1,6 +1,7 @@
-"""How far the package's layers are from torch's: the largest difference of outputs, states and all gradients.
+"""How far the package is from torch: its layers' numbers, and the shapes it announces.
 
-N batch   L sequence length   D input size   H hidden size   P projection size   K num_layers x directions
+N batch   L sequence length   D input size   H hidden size   P projection size
+K num_layers x directions
 """
 
 import math
@@ -10,10 +11,12 @@ import torch
 from torch import nn
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence
 
-from lstm.cell_modules import GRUCell, LSTMCell
+from lstm import shapes
+from lstm.cells import GRUCell, LSTMCell
+from lstm.devices import pick_device
 from lstm.layers import GRU, LSTM
 from lstm.tables import Table
-from lstm.training import pick_device, progress
+from lstm.training import progress
 
 OURS = {"LSTM": LSTM, "GRU": GRU, "LSTMCell": LSTMCell, "GRUCell": GRUCell}
 FORMS = "unbatched", "batched", "batch first", "packed", "packed, unsorted"
@@ -22,17 +25,19 @@ BOUND = 1e-12  # rounding in float64, of sums of some dozens of terms of size 1
 
 
 def combinations(dropout=0.5):
-    """Yield (kind, arguments) for every combination of the constructor's arguments that is compared."""
-    for kind, k, two, bias in product(("LSTM", "GRU"), (1, 3), (False, True), (True, False)):  # fmt: skip
+    """Yield (kind, arguments) for every combination of arguments that is compared."""
+    layers = product(("LSTM", "GRU"), (1, 3), (False, True), (True, False))
+    for kind, k, two, bias in layers:
         for p, size in product((0.0, dropout)[:k], (0, P) if kind == "LSTM" else (0,)):
             arguments = {"num_layers": k, "bidirectional": two, "bias": bias}
-            yield kind, arguments | {"dropout": p} | ({"proj_size": size} if size else {})  # fmt: skip
+            projection = {"proj_size": size} if size else {}
+            yield kind, arguments | {"dropout": p} | projection
     for kind, bias in product(("LSTMCell", "GRUCell"), (True, False)):
         yield kind, {"bias": bias}
 
 
 def pair(kind, arguments, device="cpu"):
-    """Return our layer and torch's, of the same weights, in float64 and in training mode."""
+    """Return our layer and torch's, of the same weights, in float64, to be trained."""
     theirs = getattr(nn, kind)(D, H, **arguments).to(device, torch.float64)
     ours = OURS[kind](D, H, **arguments).to(device, torch.float64)
     ours.load_state_dict(theirs.state_dict())
@@ -40,7 +45,7 @@ def pair(kind, arguments, device="cpu"):
 
 
 def difference(ours, theirs, form, with_state):
-    """Return the largest absolute difference over output, last state and the gradients of input, state and weights.
+    """Return the largest absolute difference over output, last state and all gradients.
 
     form: one of FORMS   with_state: give a random first state, or none
     """
@@ -58,8 +63,9 @@ def difference(ours, theirs, form, with_state):
 
 
 def measure(device="auto"):
-    """Compare all combinations and forms; return {(kind, arguments as text): {form: largest difference}}.
+    """Compare all combinations and forms.
 
+    ->   {(kind, arguments as text): {form: largest difference}}
     The state of torch's random numbers is left as it was.
     """
     device = pick_device(device)
@@ -70,6 +76,30 @@ def measure(device="auto"):
             (kind, _text(arguments)): _forms(kind, arguments, device)
             for kind, arguments in progress(cases, "parity")
         }
+
+
+def shape_differences(*args, length, batch=None, kind="LSTM", **kwargs):
+    """Return what `lstm.shapes` gives otherwise than torch, by name; at best nothing.
+
+    First the parameters (shapes, order, number), then the tensors; arguments as for
+    `shapes.tensors`. torch's layer is built and run on its meta device, which computes
+    shapes and holds no numbers.
+    """
+    layer = getattr(nn, kind)(*args, device="meta", **kwargs)
+    theirs = [(name, tuple(p.shape)) for name, p in layer.named_parameters()]
+    listed = [(s.name, s.sizes) for s in shapes.parameters(*args, kind=kind, **kwargs)]
+    if listed != theirs:
+        return sorted({name for name, _ in {*listed} ^ {*theirs}}) or ["their order"]
+    run = shapes.tensors(*args, length=length, batch=batch, kind=kind, **kwargs)
+    ours = {s.name: s.sizes for s in run}
+    given = {name: torch.empty(size, device="meta") for name, size in ours.items()}
+    pair = kind == "LSTM"
+    state = (given["h_0"], given["c_0"]) if pair else given["h_0"]
+    output, last = layer(given["input"], state)
+    got = {"output": output, "h_n": last[0] if pair else last}
+    got |= {"c_n": last[1]} if pair else {}
+    expected = {name: tuple(tensor.shape) for name, tensor in got.items()}
+    return [name for name, size in expected.items() if ours.get(name) != size]
 
 
 def _forms(kind, arguments, device):
@@ -94,7 +124,7 @@ def _text(arguments):
 
 
 def table(measured):
-    """Return what `measure` measured as a `Table`, a row for each combination, a column for each form of input."""
+    """Return what `measure` gave as a `Table`: a row a combination, a column a form."""
     rows = [
         (*key, *(f"{forms[form]:.0e}" if form in forms else None for form in FORMS))
         for key, forms in measured.items()
@@ -131,7 +161,8 @@ def _state(layer, form):
 
 def _randn(layer, *shape):
     weight = next(layer.parameters())
-    return torch.randn(shape, dtype=weight.dtype, device=weight.device, requires_grad=True)  # fmt: skip
+    like = {"dtype": weight.dtype, "device": weight.device}
+    return torch.randn(shape, **like, requires_grad=True)
 
 
 def _tensors(result):

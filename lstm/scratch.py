@@ -1,22 +1,23 @@
-"""The LSTM language model of the study notes, from bare tensors: three functions, their names, their order.
-And the GRU's three, in the same manner.
+"""The study notes' LSTM language model, from bare tensors: their functions and names.
+And the GRU's, in the same manner.
 
 N batch   L sequence length   V vocabulary size (also the input size)   H hidden size
 
-Here a weight stands to the right of what it multiplies, X @ W_xi, so W_xi is (V, H): the transpose of
-PyTorch's. `lstm.convert` carries the parameters from one layout to the other.
+Here a weight stands to the right of what it multiplies, X @ W_xi, so W_xi is (V, H):
+the transpose of PyTorch's. `lstm.convert` carries the parameters from one layout to the
+other.
 """
 
 import torch
 
 
 def get_lstm_params(vocab_size, num_hiddens, device=None):
-    """The 14 parameters: a triple for each gate (i, f, o), one for the candidate (c), the output layer.
+    """The 14 parameters: triples for the gates i, f, o and the candidate c; the output.
 
-    Weights are drawn from a normal distribution of standard deviation 0.01; biases are zero.
-    Returns [W_xi, W_hi, b_i, W_xf, W_hf, b_f, W_xo, W_ho, b_o, W_xc, W_hc, b_c, W_hq, b_q];
-    W_x*: (V, H)   W_h*: (H, H)   b_*: (H)   W_hq: (H, V)   b_q: (V)
-    Raises ValueError unless both sizes are positive integers.
+    Weights are drawn from a normal distribution of standard deviation 0.01; biases are
+    zero. Returns [W_xi, W_hi, b_i, W_xf, W_hf, b_f, W_xo, W_ho, b_o, W_xc, W_hc, b_c,
+    W_hq, b_q]; W_x*: (V, H)   W_h*: (H, H)   b_*: (H)   W_hq: (H, V)   b_q: (V) Raises
+    ValueError unless both sizes are positive integers.
     """
     for name, size in {"vocab_size": vocab_size, "num_hiddens": num_hiddens}.items():
         if not isinstance(size, int) or size < 1:
@@ -81,7 +82,8 @@ def gru(inputs, state, params):
 
     inputs: (L, N, V), one-hot   state: (H,), (N, H)
     ->   scores: (L*N, V), step after step; and the last (H,)
-    Source: Cho et al. (2014), the reset before the product, as in Dive into Deep Learning.
+    Source: Cho et al. (2014), the reset before the product, as in Dive into Deep
+    Learning.
     """
     W_xz, W_hz, b_z, W_xr, W_hr, b_r, W_xh, W_hh, b_h, W_hq, b_q = params
     (H,) = state

@@ -1,51 +1,35 @@
-"""A small table that reads well as text in a terminal and as HTML in a notebook or a page."""
+"""A small table that reads well in a terminal, in a notebook and on a page."""
 
-from dataclasses import dataclass
 from html import escape
 
 
-@dataclass(frozen=True)
 class Table:
-    """Column names and rows. Every cell is shown as str() shows it; None as nothing."""
+    """Column names and rows. Every cell is shown as str() shows it; None as nothing.
 
-    header: tuple
-    rows: tuple
+    Raises ValueError for a row of another length than the header.
+    """
 
     def __init__(self, header, rows):
-        rows = tuple(
-            tuple("" if cell is None else str(cell) for cell in row) for row in rows
-        )
+        self.header, self.rows = tuple(header), []
         for row in rows:
-            if len(row) != len(header):
-                raise ValueError(
-                    f"expected rows of {len(header)} cells, got one of {len(row)}: {row}"
-                )
-        object.__setattr__(self, "header", tuple(header))
-        object.__setattr__(self, "rows", rows)
+            if len(row) != len(self.header):
+                expected = f"expected rows of {len(self.header)} cells"
+                raise ValueError(f"{expected}, got one of {len(row)}: {row}")
+            self.rows.append(tuple("" if c is None else str(c) for c in row))
 
     def __str__(self):
         lines = (self.header, *self.rows)
-        widths = [
-            max(len(line[column]) for line in lines)
-            for column in range(len(self.header))
-        ]
-        return "\n".join(
-            "  ".join(
-                cell.ljust(width) for cell, width in zip(line, widths, strict=True)
-            ).rstrip()
-            for line in lines
-        )
+        widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+        padded = [map(str.ljust, line, widths) for line in lines]
+        return "\n".join("  ".join(line).rstrip() for line in padded)
 
     __repr__ = __str__
 
     def _repr_html_(self):
         def line(tag, cells):
-            return (
-                "<tr>"
-                + "".join(f"<{tag}>{escape(cell)}</{tag}>" for cell in cells)
-                + "</tr>"
-            )
+            return "".join(f"<{tag}>{escape(cell)}</{tag}>" for cell in cells)
 
-        body = "\n".join(line("td", row) for row in self.rows)
-        head = line("th", self.header)
-        return f'<table class="table">\n<thead>{head}</thead>\n<tbody>\n{body}\n</tbody>\n</table>'
+        head = f"<thead><tr>{line('th', self.header)}</tr></thead>"
+        body = "\n".join(f"<tr>{line('td', row)}</tr>" for row in self.rows)
+        parts = '<table class="table">', head, "<tbody>", body, "</tbody>", "</table>"
+        return "\n".join(parts)

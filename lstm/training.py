@@ -1,18 +1,19 @@
 """Train any module on any iterable of batches; measure it; keep it.
 
-The trainer knows nothing of the model: a batch is (inputs, targets), the model maps inputs to scores, and
-the loss compares the two. N is the number of things scored, C the number of classes.
+The trainer knows nothing of the model: a batch is (inputs, targets), the model maps
+inputs to scores, and the loss compares the two.
+
+N number of things scored   C number of classes
 """
 
 import math
-import os
-import warnings
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 from torch import nn
 from torch.nn.functional import cross_entropy
+
+from lstm.atomic import replacing
 
 OPTIMIZERS = {"adam": torch.optim.Adam, "sgd": torch.optim.SGD}
 
@@ -21,17 +22,17 @@ OPTIMIZERS = {"adam": torch.optim.Adam, "sgd": torch.optim.SGD}
 class TrainConfig:
     """How long and how fast to train."""
 
-    steps: int = (
-        600  # parameter updates; the batches are gone through again until they are done
-    )
+    # parameter updates; the batches are gone through again until they are done
+    steps: int = 600
     lr: float = 2e-3
     clip: float = 1.0  # global gradient norm
     optimizer: str = "adam"  # or "sgd"
 
     def __post_init__(self):
         if self.optimizer not in OPTIMIZERS:
+            known = ", ".join(OPTIMIZERS)
             raise ValueError(
-                f"unknown optimizer {self.optimizer!r}: expected one of {', '.join(OPTIMIZERS)}"
+                f"unknown optimizer {self.optimizer!r}: expected one of {known}"
             )
         if self.steps < 1:
             raise ValueError(f"steps must be at least 1, got {self.steps}")
@@ -50,54 +51,18 @@ class Evaluation:
         return math.exp(self.loss)
 
 
-def pick_device(name="auto"):
-    """Return the torch.device of a name; 'auto' is the first GPU, or else the CPU.
-
-    Raises ValueError, naming what there is, for a name that torch does not know or a device that is absent.
-    """
-    there = ["cpu", *(f"cuda:{n}" for n in range(torch.cuda.device_count()))]
-    if torch.backends.mps.is_available():
-        there.append("mps")
-    if name == "auto":
-        return torch.device("cuda:0" if "cuda:0" in there else "cpu")
-    try:
-        device = torch.device(name)
-    except RuntimeError as error:
-        raise ValueError(
-            f"unknown device {name!r}: this machine has {', '.join(there)}"
-        ) from error
-    plain = {"cuda": "cuda:0", "cpu:0": "cpu", "mps:0": "mps"}.get(
-        str(device), str(device)
-    )
-    if plain not in there:
-        raise ValueError(
-            f"device {name!r} is not available: this machine has {', '.join(there)}"
-        )
-    return device
-
-
-def full_precision():
-    """Keep a GPU's cuDNN from rounding the factors of its float32 products to 10 bits (TF32).
-
-    torch.nn.LSTM would do so by default, a plain matrix product would not: comparisons want both alike.
-    """
-    # some versions of torch announce another name for this setting
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Please use the new API settings")
-        torch.backends.cudnn.allow_tf32 = False
-
-
 def score(scores, targets):
-    """Mean cross entropy of scores (..., C) against targets (...); targets of -100 do not count."""
+    """Mean cross entropy of scores (..., C) and targets (...), but those of -100."""
     return cross_entropy(scores.flatten(0, -2), targets.flatten())
 
 
 def fit(model, batches, config=None, loss=score, label="training"):
     """Train in place, on the device the model is on, and return the loss of every step.
 
-    batches: an iterable of (inputs, targets) that can be gone through again and again. A progress bar is
-    shown where tqdm is installed and the environment variable TQDM_DISABLE is not set.
-    Raises ValueError if there are no batches (any more); FloatingPointError if the loss is no longer finite.
+    batches: an iterable of (inputs, targets) that can be gone through again and again
+    A progress bar is shown where tqdm is installed and the environment variable
+    TQDM_DISABLE is not set. Raises ValueError if there are no batches (any more);
+    FloatingPointError if the loss is no longer finite.
     """
     config = config or TrainConfig()
     device = next(model.parameters()).device
@@ -109,7 +74,8 @@ def fit(model, batches, config=None, loss=score, label="training"):
         value = loss(model(inputs), targets)
         if not torch.isfinite(value):
             raise FloatingPointError(
-                f"the loss became {value.item()} at step {step}: try a lower lr than {config.lr}"
+                f"the loss became {value.item()} at step {step}: "
+                f"try a lower lr than {config.lr}"
             )
         optimizer.zero_grad()
         value.backward()
@@ -121,10 +87,11 @@ def fit(model, batches, config=None, loss=score, label="training"):
 
 def _again_and_again(batches):
     while True:
-        count = 0
-        for count, batch in enumerate(batches, start=1):  # noqa: B007  counted to see an empty pass
+        empty = True
+        for batch in batches:
+            empty = False
             yield batch
-        if count == 0:
+        if empty:
             raise ValueError(
                 "there are no batches to train on: is the data smaller than one batch, "
                 "or a generator, which can be gone through only once?"
@@ -133,19 +100,18 @@ def _again_and_again(batches):
 
 @torch.no_grad()
 def evaluate(model, batches):
-    """Return an `Evaluation` of the model over all batches, in eval mode; the mode is restored.
+    """Return an `Evaluation` of the model over all batches, in eval mode.
 
-    Targets of -100 do not count. Raises ValueError if there is nothing to count.
+    The mode is restored. Targets of -100 do not count. Raises ValueError if there is
+    nothing to count.
     """
     device, was_training = next(model.parameters()).device, model.training
     total, right, count = 0.0, 0, 0
     model.eval()
     try:
         for inputs, targets in batches:
-            scores, targets = (
-                model(inputs.to(device)).flatten(0, -2),
-                targets.to(device).flatten(),
-            )
+            scores = model(inputs.to(device)).flatten(0, -2)
+            targets = targets.to(device).flatten()
             counted = targets != -100
             total += cross_entropy(scores, targets, reduction="sum").item()
             right += (scores.argmax(-1) == targets)[counted].sum().item()
@@ -160,26 +126,24 @@ def evaluate(model, batches):
 def save_checkpoint(path, model, **facts):
     """Write the model's state_dict and some facts to a file, whole or not at all.
 
-    Raises TypeError for a fact that is not a plain number, text, truth value or None: it could not be loaded.
+    Raises TypeError for a fact that could not be loaded: one that is not a plain
+    number, text, truth value or None.
     """
     for name, value in facts.items():
         if type(value) not in (int, float, str, bool, type(None)):
             raise TypeError(
-                f"{name} must be a plain number, text, bool or None, got {type(value).__name__}"
+                f"{name} must be a plain number, text, bool or None, "
+                f"got {type(value).__name__}"
             )
-    path = Path(path)
-    partial = path.with_name(path.name + ".partial")
-    try:
+    with replacing(path) as partial:
         torch.save({"state_dict": model.state_dict(), "facts": facts}, partial)
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def load_checkpoint(path, model):
-    """Load a checkpoint into the model and return its facts; the model is unchanged if that fails.
+    """Load a checkpoint into the model and return its facts.
 
-    Raises OSError if the file cannot be read; ValueError if it is not a checkpoint, or of another model.
+    Raises OSError if the file cannot be read; ValueError if it is not a checkpoint, or
+    of another model. The model is unchanged then.
     """
     try:
         saved = torch.load(path, map_location="cpu", weights_only=True)
@@ -201,7 +165,7 @@ def load_checkpoint(path, model):
 
 
 def progress(steps, label):
-    """Go through steps with a progress bar, where tqdm is installed and TQDM_DISABLE is not set."""
+    """Go through steps with a progress bar, where tqdm is and TQDM_DISABLE is not."""
     try:
         from tqdm import tqdm
     except ModuleNotFoundError:

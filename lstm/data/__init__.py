@@ -1,4 +1,7 @@
-"""Real data, found, verified and shaped: one text, one set of images, each with a default that needs no network."""
+"""Real data, found, verified and shaped: one text, one set of images.
+
+Each has a default that needs no network.
+"""
 
 from lstm.data.files import DataError, DataNotFoundError, Source, find
 from lstm.data.images import Images, load_images

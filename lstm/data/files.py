@@ -1,7 +1,8 @@
-"""Find a data file: the folder LSTM_DATA names, then the user's cache, then the network. Always verified.
+"""Find a data file: the folder LSTM_DATA names, the user's cache, then the network.
 
-A file that fails its check is never used. In our own cache it is deleted; in the user's folder it is left
-where it is and named in the error. Downloads are pooch's: retried, checked, and moved into place whole.
+Always verified. A file that fails its check is never used. In our own cache it is
+deleted; in the user's folder it is left where it is and named in the error. Downloads
+are pooch's: retried, checked, and moved into place whole.
 """
 
 import gzip
@@ -42,7 +43,7 @@ def cache_folder():
 def content(path):
     """The bytes of a file, unpacked if its name ends in .gz.
 
-    Raises DataError if it is truncated or altered; OSError if the file cannot be read at all.
+    Raises DataError if it is truncated or altered; OSError if it cannot be read at all.
     """
     data = Path(path).read_bytes()
     try:
@@ -56,16 +57,17 @@ def verify(path, source):
     found = hashlib.sha256(content(path)).hexdigest()
     if found != source.sha256:
         raise DataError(
-            f"{path} is not the file it should be: its content has SHA-256 {found[:16]}…, "
-            f"expected {source.sha256[:16]}…"
+            f"{path} is not the file it should be: its content has SHA-256 "
+            f"{found[:16]}…, expected {source.sha256[:16]}…"
         )
 
 
 def find(source):
     """Return the path of a verified copy of the file, fetching it if need be.
 
-    Raises DataError if LSTM_DATA holds an altered file or names no folder; DataNotFoundError if there is
-    no copy at all: the message names the three ways to provide one. LSTM_DATA=none looks nowhere.
+    Raises DataError if LSTM_DATA holds an altered file or names no folder;
+    DataNotFoundError if there is no copy at all: the message names the three ways to
+    provide one. LSTM_DATA=none looks nowhere.
     """
     if os.environ.get("LSTM_DATA") == "none":
         raise DataNotFoundError("LSTM_DATA is 'none': no data are looked for")
@@ -153,7 +155,8 @@ def _pooch():
             import pooch
         except ModuleNotFoundError as error:
             raise DataNotFoundError(
-                "pooch, which keeps and fetches data, is missing; run: pip install pooch"
+                "pooch, which keeps and fetches data, is missing; "
+                "run: pip install pooch"
             ) from error
     pooch.get_logger().setLevel("WARNING")
     return pooch

@@ -61,17 +61,17 @@ class Images:
 
 
 def load_images(name=None):
-    """Return 'mnist' (70,000 images of 28 x 28) or 'digits' (scikit-learn's 1,797 of 8 x 8).
+    """Return 70,000 images of 28 x 28 ('mnist'), or 1,797 of 8 x 8 ('digits').
 
-    With no name, MNIST if it can be had, else digits, and one line that says so.
-    Raises ValueError for an unknown name; DataNotFoundError if MNIST, asked for by name, cannot be had.
+    The digits are scikit-learn's. With no name, MNIST if it can be had, else the
+    digits, and one line that says so. Raises ValueError for an unknown name;
+    DataNotFoundError if MNIST, asked for by name, cannot be had.
     """
     if name is None:
         return _default(os.environ.get("LSTM_DATA"))
     if name not in DATASETS:
-        raise ValueError(
-            f"unknown images {name!r}: expected one of {', '.join(DATASETS)}"
-        )
+        known = ", ".join(DATASETS)
+        raise ValueError(f"unknown images {name!r}: expected one of {known}")
     return _mnist() if name == "mnist" else _digits()
 
 
@@ -80,9 +80,8 @@ def _default(folder):
     try:
         return _mnist()
     except DataNotFoundError as error:
-        print(
-            f"MNIST: {str(error).splitlines()[0]} Using scikit-learn's small digits instead."
-        )
+        reason = str(error).splitlines()[0]
+        print(f"MNIST: {reason} Using scikit-learn's small digits instead.")
         return _digits()
 
 
@@ -96,9 +95,9 @@ def _digits(tests=297):
         from sklearn.datasets import load_digits
     except ModuleNotFoundError as error:
         raise DataError(
-            "the digits are scikit-learn's, which is missing; run: pip install scikit-learn"
+            "the digits are scikit-learn's, which is missing; "
+            "run: pip install scikit-learn"
         ) from error
-
     data = load_digits()
     order = np.random.default_rng(0).permutation(len(data.target))
     x = torch.tensor(data.images[order], dtype=torch.float32) / data.images.max()
@@ -107,21 +106,21 @@ def _digits(tests=297):
 
 
 def read_idx(path):
-    """Return the array of an IDX file of bytes as a tensor. Raises DataError if it is not one, or not whole."""
+    """Return the array of an IDX file of bytes as a tensor.
+
+    Raises DataError if it is not one, or not whole.
+    """
     data = content(path)
     if len(data) < 4 or data[:3] != b"\x00\x00\x08":
-        raise DataError(
-            f"{path} is not an IDX file of bytes: it begins with {data[:4].hex() or 'nothing'}"
-        )
-    axes = data[3]
-    shape = (
-        np.frombuffer(data, ">i4", count=axes, offset=4)
-        if len(data) >= 4 + 4 * axes
-        else ()
-    )
+        begin = data[:4].hex() or "nothing"
+        raise DataError(f"{path} is not an IDX file of bytes: it begins with {begin}")
+    axes, shape = data[3], ()
+    if len(data) >= 4 + 4 * axes:
+        shape = tuple(map(int, np.frombuffer(data, ">i4", count=axes, offset=4)))
     body = data[4 + 4 * axes :]
     if len(shape) != axes or len(body) != int(np.prod(shape)):
         raise DataError(
-            f"{path} is truncated: its header announces shape {tuple(map(int, shape))}, {len(body)} follow"
+            f"{path} is truncated: its header announces shape {shape}, "
+            f"{len(body)} follow"
         )
     return torch.tensor(np.frombuffer(body, np.uint8).reshape(shape))

@@ -1,4 +1,4 @@
-"""The corpus, letter by letter: cleaned as the study notes clean it, numbered, cut into windows.
+"""The corpus, letter by letter: cleaned as the study notes do, numbered, cut.
 
 N batch   L sequence length
 """
@@ -24,17 +24,18 @@ CORPORA = ("time-machine", "embedded")
 
 
 def find_text(name=None):
-    """Return the path of a corpus: 'time-machine' (H. G. Wells, 1895), 'embedded' (ships with the package).
+    """Return the path of a corpus.
 
-    With no name, the Time Machine if it can be had, else the embedded text, and one line that says so.
-    Raises ValueError for an unknown name; DataNotFoundError if a corpus asked for by name cannot be had.
+    name: 'time-machine' (H. G. Wells, 1895), 'embedded' (ships with the package); with
+    none, the Time Machine if it can be had, else the embedded text, and a line that
+    says so Raises ValueError for an unknown name; DataNotFoundError if a corpus asked
+    for by name cannot be had.
     """
     if name is None:
         return _default(os.environ.get("LSTM_DATA"))
     if name not in CORPORA:
-        raise ValueError(
-            f"unknown corpus {name!r}: expected one of {', '.join(CORPORA)}"
-        )
+        known = ", ".join(CORPORA)
+        raise ValueError(f"unknown corpus {name!r}: expected one of {known}")
     return EMBEDDED if name == "embedded" else find(TIME_MACHINE)
 
 
@@ -43,43 +44,47 @@ def _default(folder):
     try:
         return find(TIME_MACHINE)
     except DataNotFoundError as error:
-        print(
-            f"The Time Machine: {str(error).splitlines()[0]} Using the embedded short story instead."
-        )
+        reason = str(error).splitlines()[0]
+        print(f"The Time Machine: {reason} Using the embedded short story instead.")
         return EMBEDDED
 
 
 def clean(line):
-    """A line in small letters; whatever is not a letter becomes one space, and none at the ends."""
+    """A line in small letters; between words one space, at the ends none."""
     return re.sub("[^A-Za-z]+", " ", line).strip().lower()
 
 
 def load_text(name=None):
-    """Return the corpus as one string over 27 symbols: a to z, and the space. Names and errors: `find_text`."""
+    """Return the corpus as one string over 27 symbols: a to z, and the space.
+
+    Names and errors are those of `find_text`.
+    """
     lines = map(clean, find_text(name).read_text(encoding="ascii").splitlines())
     return " ".join(line for line in lines if line)
 
 
 class Vocab:
-    """Symbols to numbers and back: index 0 is '<unk>', the others follow by falling frequency."""
+    """Symbols to numbers and back: 0 is '<unk>', then by falling frequency."""
 
     def __init__(self, text):
-        by_frequency = sorted(
-            Counter(text).items(), key=lambda item: (-item[1], item[0])
-        )
-        self.symbols = ["<unk>", *(symbol for symbol, _ in by_frequency)]
+        counts = Counter(text)
+        self.symbols = ["<unk>", *sorted(counts, key=lambda s: (-counts[s], s))]
         self._index = {symbol: n for n, symbol in enumerate(self.symbols)}
 
     def __len__(self):
         return len(self.symbols)
 
     def encode(self, text):
-        """Return the indices of a text, a tensor (L). Raises ValueError for a symbol outside the vocabulary."""
+        """Return the indices of a text, a tensor (L).
+
+        Raises ValueError for a symbol outside the vocabulary.
+        """
         for position, symbol in enumerate(text):
             if symbol not in self._index:
+                known = "".join(sorted(self.symbols[1:]))
                 raise ValueError(
-                    f"{symbol!r} at position {position} of {text[:40]!r} is not in the vocabulary, "
-                    f"which holds {''.join(sorted(self.symbols[1:]))!r}"
+                    f"{symbol!r} at position {position} of {text[:40]!r} is not in the "
+                    f"vocabulary, which holds {known!r}"
                 )
         return torch.tensor([self._index[symbol] for symbol in text], dtype=torch.long)
 
@@ -89,22 +94,21 @@ class Vocab:
 
 
 def windows(indices, length):
-    """Cut a sequence into windows and, beside each, the same shifted by one: what comes next.
+    """Cut a sequence into windows and, beside each, the same shifted by one.
 
-    indices: (M)   ->   inputs, targets: (N, L) each, N = (M - 1) // L; a last, shorter window is dropped
-    Raises ValueError if not one window fits.
+    indices: (M)   ->   inputs, targets: (N, L) each, N = (M - 1) // L
+    A last, shorter window is dropped. Raises ValueError if not one window fits.
     """
     if length < 1:
         raise ValueError(f"a window must hold at least 1 symbol, got {length}")
     count = (len(indices) - 1) // length
     if count < 1:
         raise ValueError(
-            f"a text of {len(indices)} symbols is too short for one window of {length} and its targets"
+            f"a text of {len(indices)} symbols is too short for one window of {length} "
+            "and its targets"
         )
-    used = count * length
-    return indices[:used].reshape(count, length), indices[1 : used + 1].reshape(
-        count, length
-    )
+    size, used = (count, length), count * length
+    return indices[:used].reshape(size), indices[1 : used + 1].reshape(size)
 
 
 def mask(sequences, rate, generator=None, ignore=-100):
@@ -113,7 +117,6 @@ def mask(sequences, rate, generator=None, ignore=-100):
     sequences: (N, L)   ->   inputs: (N, L), hidden symbols replaced by 0 ('<unk>');
     targets: (N, L), `ignore` wherever nothing was hidden
     """
-    hidden = (torch.rand(sequences.shape, generator=generator) < rate).to(
-        sequences.device
-    )
+    hidden = torch.rand(sequences.shape, generator=generator) < rate
+    hidden = hidden.to(sequences.device)
     return sequences.masked_fill(hidden, 0), sequences.masked_fill(~hidden, ignore)

@@ -1,0 +1,111 @@
+"""Figures of numbers, from plain arrays."""
+
+import numpy as np
+from matplotlib.ticker import LogLocator, MaxNLocator
+
+from lstm.figures.style import COLORS, CYCLE, figure, styled
+
+DASHES = ["-", "--", "-.", ":"]
+
+
+@styled
+def lines(
+    curves, xlabel, ylabel, x=None, log=False, ylim=None, levels=None, crosses=None
+):
+    """Draw named curves over a common x axis (default 1, 2, 3, ...).
+
+    curves: {name: values}
+    levels: {name: height}, thin horizontal lines, named at their right end
+    crosses: the number of a curve to be drawn as crosses, since it lies on another
+    """
+    fig, axis = figure()
+    for n, (name, values) in enumerate(curves.items()):
+        values = np.asarray(values, dtype=float)
+        xs = np.arange(1, len(values) + 1) if x is None else np.asarray(x)
+        on_top = 3 if crosses is not None and n <= crosses else 2
+        look = {"linestyle": DASHES[n % len(DASHES)]}
+        if n == crosses:
+            every = max(1, len(values) // 20)
+            look = {"marker": "x", "linestyle": "", "markersize": 6, "markevery": every}
+        axis.plot(xs, values, label=name, zorder=on_top, **look)
+    for name, height in (levels or {}).items():
+        _level(axis, name, height)
+    if log:
+        axis.set_yscale("log")
+        axis.yaxis.set_major_locator(LogLocator(numticks=8))
+    axis.set(xlabel=xlabel, ylabel=ylabel, ylim=ylim)
+    if len(curves) > 1:
+        axis.legend(fontsize=10)
+    return fig
+
+
+def _level(axis, name, height):
+    axis.axhline(height, color="#777777", linewidth=1, linestyle=(0, (4, 3)))
+    end = {"xy": (1, height), "xycoords": ("axes fraction", "data")}
+    above = {"xytext": (-4, 3), "textcoords": "offset points", "ha": "right"}
+    axis.annotate(name, **end, **above, fontsize=10, color="#555555")
+
+
+def squashing():
+    """Draw the sigmoid and tanh, which every gate and the candidate pass through."""
+    x = np.linspace(-6, 6, 200)
+    sigmoid, tanh = 1 / (1 + np.exp(-x)), np.tanh(x)
+    curves = {"sigmoid: a gate, 0 to 1": sigmoid, "tanh: a value, -1 to 1": tanh}
+    return lines(curves, "weighted sum that goes in", "what comes out", x=x)
+
+
+@styled
+def states(panels, xlabel="time step"):
+    """Draw small panels of C and H over time.
+
+    panels: {title: {"C": values, "H": values}}
+    """
+    count = len(panels)
+    columns = 2 if count > 1 else 1
+    rows = -(-count // columns)
+    fig, axes = figure(columns, rows, height=2.1 * rows + 0.5, sharex=True)
+    axes = np.ravel(axes)
+    for axis, (title, curves) in zip(axes, panels.items(), strict=False):
+        steps = np.arange(1, len(curves["C"]) + 1)
+        axis.plot(steps, curves["C"], "-", color=COLORS["cell"], label="C")
+        axis.plot(steps, curves["H"], "--", color=COLORS["hidden"], label="H")
+        axis.set_title(title, fontsize=11)
+        axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+    for axis in axes[count:]:
+        axis.set_axis_off()
+    for axis in axes[max(0, count - columns) : count]:
+        axis.set_xlabel(xlabel)
+    handles, labels = axes[0].get_legend_handles_labels()
+    fig.legend(handles, labels, loc="outside upper center", ncols=2)
+    return fig
+
+
+@styled
+def bars(values, xlabel, ylabel, ylim=None):
+    """Draw one bar for each name.   values: {name: number}"""
+    fig, axis = figure()
+    axis.bar(list(values), list(values.values()), color=COLORS["input"])
+    axis.grid(axis="x", visible=False)
+    axis.set(xlabel=xlabel, ylabel=ylabel, ylim=ylim)
+    return fig
+
+
+@styled
+def digit_rows(image, label, shown=6):
+    """Draw an image beside some of its rows as curves: what a layer is fed, by steps.
+
+    image: (L, D), values in [0, 1]
+    """
+    image = np.asarray(image)
+    fig, (left, right) = figure(2, 1, height=3.0, width_ratios=[1, 1.3])
+    left.imshow(image, cmap="gray_r")
+    left.set(title=f"a {label}", xlabel="pixel", ylabel="row = time step")
+    left.grid(visible=False)
+    rows = np.linspace(0, len(image) - 1, shown).round().astype(int)
+    heights = [-1.2 * n for n in range(shown)]
+    for n, (row, height) in enumerate(zip(rows, heights, strict=True)):
+        left.axhline(row, color=CYCLE[n % 6], linewidth=1.5)
+        right.plot(image[row] + height, color=CYCLE[n % 6], label=f"step {row + 1}")
+    right.set(title="the rows it is read as", xlabel="pixel", yticks=heights)
+    right.set_yticklabels([f"x{row + 1}" for row in rows])
+    return fig
