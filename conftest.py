@@ -1,11 +1,24 @@
-"""Settings that pytest needs before it collects: nbval's kernels inherit this environment."""
+"""What pytest needs before it collects; nbval's kernels inherit this environment."""
 
 import os
+import re
 
 os.environ["TQDM_DISABLE"] = "1"  # a progress bar would differ from run to run
 os.environ.pop("MPLBACKEND", None)  # notebooks draw inline
-if os.environ.get("LSTM_DATA", "none") != "none":  # kernels run in another folder
-    os.environ["LSTM_DATA"] = os.path.abspath(
-        os.path.expanduser(os.environ["LSTM_DATA"])
-    )
+folder = os.environ.get("LSTM_DATA", "none")
+if folder != "none":  # kernels run in another folder
+    os.environ["LSTM_DATA"] = os.path.abspath(os.path.expanduser(folder))
 os.environ.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")
+
+
+def pytest_collection_modifyitems(items):
+    """The quick and the broad first; then the chapters, the longest last."""
+    items.sort(key=lambda item: minutes(item.path))
+
+
+def minutes(path):
+    """How long a chapter runs, as the header of its source says; 0 for other tests."""
+    source = path.parent / "src" / f"{path.stem}.py"
+    if path.suffix != ".ipynb" or not source.exists():
+        return 0
+    return float(re.search(r"^# minutes: (.+)", source.read_text("utf-8"), re.M)[1])

@@ -7,18 +7,14 @@ import requests
 import torch
 
 matplotlib.use("Agg")
-# the same examples in every run; `--hypothesis-profile=explore` draws new ones, and more
-hypothesis.settings.register_profile(
-    "steady", derandomize=True, deadline=None, database=None
-)
-hypothesis.settings.register_profile(
-    "first",  # stop at the first failure, without a search for the smallest
-    derandomize=True,
-    deadline=None,
-    database=None,
-    phases=[hypothesis.Phase.explicit, hypothesis.Phase.generate],
-)
-hypothesis.settings.register_profile("explore", deadline=None, max_examples=1000)
+# the same examples every time; `--hypothesis-profile=explore` draws new ones, and more
+register = hypothesis.settings.register_profile
+STEADY = {"derandomize": True, "deadline": None, "database": None}
+register("steady", **STEADY)
+# for tools/faults.py: few, and no search for the smallest that fails
+FIRST = hypothesis.Phase.explicit, hypothesis.Phase.generate
+register("first", phases=FIRST, max_examples=25, **STEADY)
+register("explore", deadline=None, max_examples=1000)
 hypothesis.settings.load_profile("steady")
 
 
@@ -30,7 +26,7 @@ def _settled(monkeypatch):
 
 @pytest.fixture
 def offline(monkeypatch, tmp_path):
-    """No LSTM_DATA, an empty cache, and a network that answers nobody. Returns the cache folder."""
+    """No LSTM_DATA, an empty cache, a network that answers nobody; gives the cache."""
     from lstm.data import files, images, text
 
     monkeypatch.delenv("LSTM_DATA", raising=False)

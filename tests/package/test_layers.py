@@ -10,11 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from torch import nn
 from torch.func import functional_call, stack_module_state, vmap
-from torch.nn.utils.rnn import (
-    PackedSequence,
-    pack_padded_sequence,
-    pad_packed_sequence,
-)
+from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 from torch.testing import assert_close
 
 import lstm
@@ -344,7 +340,7 @@ def test_a_subclass_may_use_any_name_that_a_subclass_of_torchs_may(kind):
         class Mine(layer):
             def __init__(self):
                 super().__init__(3, 5, bidirectional=True)
-                self.step = self.states = self.directions = self.gates = self.take = 0
+                self.state = self.states = self.gates = self.layers = self.take = 0
 
         torch.manual_seed(0)
         outputs.append(Mine()(torch.ones(7, 2, 3))[0])
@@ -383,11 +379,14 @@ def test_a_packed_batch_of_no_sequences_is_as_empty_as_torchs(kind):
     assert_close(flat(ours(empty)), flat(theirs(empty)))
 
 
-def test_a_missing_weight_is_named():
-    ours = LSTM(3, 5)
-    del ours.weight_hh_l0
-    with pytest.raises(AttributeError, match="weight_hh_l0"):
-        ours(torch.zeros(7, 2, 3))
+def test_a_weight_that_is_deleted_is_not_used():
+    """torch.nn.LSTM goes on with it; its all_weights says what ours does."""
+    ours, theirs = pair("LSTM", 3, 5)
+    for layer in (ours, theirs):
+        del layer.weight_hh_l0
+    for call in (lambda: theirs.all_weights, lambda: ours(randn(7, 2, 3))):
+        with pytest.raises(AttributeError, match="no attribute 'all_weights'"):
+            call()
 
 
 def test_the_whole_interface_is_exported():

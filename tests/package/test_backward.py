@@ -1,39 +1,42 @@
-"""The gradients by hand against autograd on torch.nn.LSTM, in float64; and that the comparison can fail."""
-
-import inspect
+"""The gradients by hand against autograd on torch.nn.LSTM, in float64."""
 
 import pytest
 import torch
 from torch import nn
 from torch.testing import assert_close
 
-from lstm import backward, lstm_step, scan
+from lstm import lstm_step, scan
 from lstm.backward import (
     lstm_backward,
     lstm_forward,
     lstm_step_backward,
     lstm_step_saving,
 )
+from tensors import randn
 
 ARRIVALS = ("everywhere", "outputs", "last output", "h_n", "c_n")
 
 
-def randn(*shape):
-    return torch.randn(*shape, dtype=torch.float64)
+def plain(*shape):
+    """Numbers that ask for no gradient: those here are worked out by hand."""
+    return randn(*shape).detach()
 
 
 def setting(bias=True, length=7):
-    """A layer, inputs and a first state that is not zero; weights larger than torch's, so that no term is small."""
+    """A layer, inputs and a first state that is not zero.
+
+    The weights are larger than torch's, so that no term is small.
+    """
     theirs = nn.LSTM(3, 5, bias=bias).double()
     with torch.no_grad():
         for parameter in theirs.parameters():
             parameter.mul_(2)
-    return theirs, randn(length, 2, 3), (randn(2, 5), randn(2, 5))
+    return theirs, plain(length, 2, 3), (plain(2, 5), plain(2, 5))
 
 
 def arriving(where, length):
     """What arrives from the loss: d_outputs, (d_h_n, d_c_n)."""
-    d_outputs, d_h, d_c = randn(length, 2, 5), randn(2, 5), randn(2, 5)
+    d_outputs, d_h, d_c = plain(length, 2, 5), plain(2, 5), plain(2, 5)
     if where not in ("everywhere", "outputs", "last output"):
         d_outputs = torch.zeros_like(d_outputs)
     if where == "last output":
@@ -47,11 +50,9 @@ def by_autograd(theirs, inputs, state, d_outputs, d_state):
     leaves = [t.clone().requires_grad_() for t in (inputs, *state)]
     x, h, c = leaves
     outputs, (h_n, c_n) = theirs(x, (h[None], c[None]))
-    return torch.autograd.grad(
-        (outputs, h_n[0], c_n[0]),
-        [*leaves, *theirs.parameters()],
-        (d_outputs, *d_state),
-    )
+    found = outputs, h_n[0], c_n[0]
+    leaves += theirs.parameters()
+    return torch.autograd.grad(found, leaves, (d_outputs, *d_state))
 
 
 def by_hand(theirs, inputs, state, d_outputs, d_state):
@@ -84,8 +85,8 @@ def test_the_forward_pass_is_that_of_scan():
 
 def test_one_step_back_equals_torchs_cell():
     theirs = nn.LSTMCell(3, 5).double()
-    x, h, c = (t.requires_grad_() for t in (randn(2, 3), randn(2, 5), randn(2, 5)))
-    d_h, d_c = randn(2, 5), randn(2, 5)
+    x, h, c = (t.requires_grad_() for t in (plain(2, 3), plain(2, 5), plain(2, 5)))
+    d_h, d_c = plain(2, 5), plain(2, 5)
     want = torch.autograd.grad(theirs(x, (h, c)), [x, h, c], (d_h, d_c))
     w_ih, w_hh = theirs.weight_ih, theirs.weight_hh
     _, saved = lstm_step_saving(x, (h, c), *theirs.parameters())
@@ -94,7 +95,7 @@ def test_one_step_back_equals_torchs_cell():
 
 
 def test_gradients_are_those_of_finite_differences():
-    """A witness that is not autograd: move everything a little along one direction, and measure the loss."""
+    """A witness that is not autograd: move everything a little along one direction."""
     theirs, inputs, state = setting()
     d_outputs, d_state = arriving("everywhere", 7)
     start = [inputs, *state, *(w.detach() for w in theirs.all_weights[0])]
@@ -103,11 +104,8 @@ def test_gradients_are_those_of_finite_differences():
     def loss(eps):
         x, h, c, *weights = (s + eps * d for s, d in zip(start, direction, strict=True))
         outputs, (h_n, c_n), _ = lstm_forward(x, (h, c), weights)
-        return (
-            (outputs * d_outputs).sum()
-            + (h_n * d_state[0]).sum()
-            + (c_n * d_state[1]).sum()
-        )
+        given = zip((outputs, h_n, c_n), (d_outputs, *d_state), strict=True)
+        return sum((tensor * weight).sum() for tensor, weight in given)
 
     measured = (loss(1e-5) - loss(-1e-5)) / 2e-5
     gradients = by_hand(theirs, inputs, state, d_outputs, d_state)
@@ -115,7 +113,7 @@ def test_gradients_are_those_of_finite_differences():
     assert_close(measured, predicted, rtol=1e-6, atol=1e-8)
 
 
-def test_a_sequence_may_be_cut_if_the_gradient_is_carried_across():
+def test_a_sequence_may_be_cut_in_two_if_the_gradient_is_carried_across():
     theirs, inputs, state = setting()
     weights, (d_outputs, d_state) = theirs.all_weights[0], arriving("everywhere", 7)
     want = by_hand(theirs, inputs, state, d_outputs, d_state)
@@ -129,7 +127,7 @@ def test_a_sequence_may_be_cut_if_the_gradient_is_carried_across():
 
 def test_a_zero_carried_across_a_cut_is_what_detaching_the_state_does():
     theirs, inputs, state = setting()
-    weights, d_outputs = theirs.all_weights[0], randn(7, 2, 5)
+    weights, d_outputs = theirs.all_weights[0], plain(7, 2, 5)
     zeros = torch.zeros(2, 5).double(), torch.zeros(2, 5).double()
     _, middle, first = lstm_forward(inputs[:3], state, weights)
     _, _, second = lstm_forward(inputs[3:], middle, weights)
@@ -143,32 +141,6 @@ def test_a_zero_carried_across_a_cut_is_what_detaching_the_state_does():
     assert_close(got, list(torch.autograd.grad(loss, list(theirs.parameters()))))
     whole = by_hand(theirs, inputs, state, d_outputs, zeros)[3:]
     assert not torch.allclose(got[1], whole[1], rtol=1e-2)  # something is lost
-
-
-PLANTED = [  # a slip of the pen in each line of the step
-    ("d_c + d_h * o", "d_c - d_h * o"),
-    ("(1 - shown**2)", "(1 - shown)"),
-    ("d_c * g * i * (1 - i)", "d_c * g * (1 - i)"),
-    ("d_c * c * f", "d_c * f"),
-    ("d_c * i * (1 - g**2)", "d_c * i * (1 - g)"),
-    ("d_h * shown * o", "d_h * o"),
-    ("[d_i, d_f, d_g, d_o]", "[d_i, d_f, d_o, d_g]"),
-    ("dim=-1), d_c * f", "dim=-1), d_c"),
-]
-
-
-@pytest.mark.parametrize(("right", "wrong"), PLANTED)
-def test_a_slip_in_any_line_of_the_step_is_noticed(right, wrong, monkeypatch):
-    source = inspect.getsource(lstm_step_backward)
-    assert source.count(right) == 1
-    scope = {"torch": torch}
-    exec(source.replace(right, wrong), scope)
-    monkeypatch.setattr(backward, "lstm_step_backward", scope["lstm_step_backward"])
-    theirs, inputs, state = setting()
-    arrives = arriving("everywhere", 7)
-    want = by_autograd(theirs, inputs, state, *arrives)
-    with pytest.raises(AssertionError, match="Tensor-likes are not close"):
-        assert_close(by_hand(theirs, inputs, state, *arrives), want)
 
 
 def test_nothing_is_recorded_for_autograd_and_no_argument_is_changed():
@@ -188,4 +160,4 @@ def test_gradients_of_another_shape_than_the_outputs_raise():
     _, _, saved = lstm_forward(inputs, state, weights)
     for shape in ((6, 2, 5), (7, 1, 5), (2, 7, 5)):
         with pytest.raises(ValueError, match=r"expected .* \(7, 2, 5\)"):
-            lstm_backward(randn(*shape), state, saved, weights)
+            lstm_backward(plain(*shape), state, saved, weights)

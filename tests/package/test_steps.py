@@ -14,27 +14,19 @@ from lstm import (
     scan,
     scan_packed,
 )
+from tensors import gradients, randn
 
-CELLS = {
-    "rnn": (rnn_step, nn.RNNCell, 1),
-    "lstm": (lstm_step, nn.LSTMCell, 2),
-    "gru": (gru_step, nn.GRUCell, 1),
+STEPS = {  # the step, torch's cell and layer, and how many tensors a state has
+    "rnn": (rnn_step, nn.RNNCell, nn.RNN, 1),
+    "lstm": (lstm_step, nn.LSTMCell, nn.LSTM, 2),
+    "gru": (gru_step, nn.GRUCell, nn.GRU, 1),
 }
-LAYERS = {
-    "rnn": (rnn_step, nn.RNN, 1),
-    "lstm": (lstm_step, nn.LSTM, 2),
-    "gru": (gru_step, nn.GRU, 1),
-}
-
-
-def randn(*shape):
-    return torch.randn(*shape, dtype=torch.float64, requires_grad=True)
 
 
 @pytest.mark.parametrize("bias", [True, False])
-@pytest.mark.parametrize("kind", CELLS)
+@pytest.mark.parametrize("kind", STEPS)
 def test_one_step_equals_torchs_cell_gradients_too(kind, bias):
-    step, cell, states = CELLS[kind]
+    step, cell, _, states = STEPS[kind]
     theirs = cell(3, 5, bias=bias).double()
     x, state = randn(2, 3), tuple(randn(2, 5) for _ in range(states))
     got = step(x, state, *theirs.parameters())
@@ -42,33 +34,28 @@ def test_one_step_equals_torchs_cell_gradients_too(kind, bias):
     want = want if states == 2 else (want,)
     assert_close(got, want)
     leaves = [x, *state, *theirs.parameters()]
-    weights = [torch.randn_like(t) for t in got]
-    scalar = lambda tensors: sum(
-        (w * t).sum() for w, t in zip(weights, tensors, strict=True)
-    )
-    gradients = (
-        torch.autograd.grad(scalar(got), leaves),
-        torch.autograd.grad(scalar(want), leaves),
-    )
-    assert_close(*gradients)
-    assert all(g.abs().max() > 0 for g in gradients[0])
+    ours = gradients(got, leaves)
+    assert_close(ours, gradients(want, leaves))
+    assert all(g.abs().max() > 0 for g in ours)
 
 
-@pytest.mark.parametrize("kind", LAYERS)
-def test_scan_equals_torchs_layer_and_carries_the_state(kind):
-    step, layer, states = LAYERS[kind]
+@pytest.mark.parametrize("kind", STEPS)
+def test_scan_equals_torchs_layer_and_carries_the_state_gradients_too(kind):
+    step, _, layer, states = STEPS[kind]
     theirs = layer(3, 5).double()
     x, state = randn(7, 2, 3), tuple(randn(1, 2, 5) for _ in range(states))
     want, last = theirs(x, state if states == 2 else state[0])
+    last = last if states == 2 else (last,)
     got, ours = scan(step, x, tuple(s[0] for s in state), theirs.all_weights[0])
-    assert_close(got, want)
-    for mine, yours in zip(ours, last if states == 2 else (last,), strict=True):
-        assert_close(mine, yours[0])
+    assert_close((got, *ours), (want, *(s[0] for s in last)))
+    leaves = [x, *state, *theirs.parameters()]
+    theirs = gradients([want, *(s[0] for s in last)], leaves)
+    assert_close(gradients([got, *ours], leaves), theirs)
 
 
-@pytest.mark.parametrize("kind", CELLS)
+@pytest.mark.parametrize("kind", STEPS)
 def test_gradients_are_those_of_finite_differences(kind):
-    step, cell, states = CELLS[kind]
+    step, cell, _, states = STEPS[kind]
     weights = [p.detach().double().requires_grad_() for p in cell(2, 3).parameters()]
     x, state = randn(2, 2), [randn(2, 3) for _ in range(states)]
 
@@ -78,9 +65,9 @@ def test_gradients_are_those_of_finite_differences(kind):
     assert torch.autograd.gradcheck(function, (x, *state, *weights))
 
 
-@pytest.mark.parametrize("kind", LAYERS)
+@pytest.mark.parametrize("kind", STEPS)
 def test_in_reverse_the_last_step_comes_first_and_outputs_keep_their_places(kind):
-    step, layer, states = LAYERS[kind]
+    step, _, layer, states = STEPS[kind]
     weights, x = layer(3, 5).double().all_weights[0], randn(7, 2, 3)
     state = tuple(randn(2, 5) for _ in range(states))
     outputs, last = scan(step, x, state, weights, reverse=True)
@@ -90,9 +77,9 @@ def test_in_reverse_the_last_step_comes_first_and_outputs_keep_their_places(kind
 
 
 @pytest.mark.parametrize("reverse", [False, True])
-@pytest.mark.parametrize("kind", LAYERS)
+@pytest.mark.parametrize("kind", STEPS)
 def test_a_packed_batch_is_each_of_its_sequences_alone(kind, reverse):
-    step, layer, states = LAYERS[kind]
+    step, _, layer, states = STEPS[kind]
     weights, x = layer(3, 5).double().all_weights[0], randn(4, 3, 3)
     state, lengths = tuple(randn(3, 5) for _ in range(states)), (4, 2, 1)
     sizes = [sum(t < length for length in lengths) for t in range(4)]
@@ -108,15 +95,20 @@ def test_a_packed_batch_is_each_of_its_sequences_alone(kind, reverse):
 
 
 @pytest.mark.parametrize("bias", [True, False])
-def test_a_projected_step_is_torchs_and_may_leave_the_unit_interval(bias):
+def test_projected_steps_equal_torchs_gradients_too_and_may_leave_the_unit_interval(
+    bias,
+):
     theirs = nn.LSTM(3, 5, bias=bias, proj_size=2).double()
     w_ih, w_hh, *biases, w_hr = theirs.all_weights[0]
     weights = w_ih, w_hh, *(biases or (None, None)), w_hr
     x, h, c = randn(7, 2, 3), randn(1, 2, 2), randn(1, 2, 5)
     want, (h_n, c_n) = theirs(x, (h, c))
     got, last = scan(projected_lstm_step, x, (h[0], c[0]), weights)
-    assert_close(got, want)
-    assert_close(last, (h_n[0], c_n[0]))
+    assert_close((got, *last), (want, h_n[0], c_n[0]))
+    leaves = [x, h, c, *theirs.parameters()]
+    assert_close(
+        gradients([got, *last], leaves), gradients([want, h_n[0], c_n[0]], leaves)
+    )
     far = projected_lstm_step(x[0], (h[0], c[0]), *weights[:4], 100 * w_hr)
     assert far[0].abs().max() > 1
 
@@ -129,7 +121,7 @@ def test_the_reset_before_the_product_is_another_function(bias):
         step(x, (h,), *weights) for step in (gru_step_reset_before, gru_step)
     )
     assert (before - after).abs().max() > 1e-3
-    # word by word, for one unit of one sequence
+    # word by word
     w_i, w_h = weights[:2]
     b_i, b_h = weights[2:] if bias else torch.zeros(2, 15).double()
     gates = x @ w_i.T + b_i
@@ -149,17 +141,18 @@ def test_the_two_forms_of_the_reset_agree_where_it_is_open():
     assert_close(gru_step_reset_before(x, h, *weights), gru_step(x, h, *weights))
 
 
-def test_a_sequence_may_be_cut_anywhere_if_the_state_is_carried():
-    theirs = nn.LSTM(3, 5).double()
+@pytest.mark.parametrize("cut", range(1, 8))
+def test_a_sequence_may_be_cut_anywhere_if_the_state_is_carried(cut):
+    weights = nn.LSTM(3, 5).double().all_weights[0]
     x, state = randn(8, 2, 3), (randn(2, 5), randn(2, 5))
-    whole, end = scan(lstm_step, x, state, theirs.all_weights[0])
-    first, middle = scan(lstm_step, x[:3], state, theirs.all_weights[0])
-    second, last = scan(lstm_step, x[3:], middle, theirs.all_weights[0])
+    whole, end = scan(lstm_step, x, state, weights)
+    first, middle = scan(lstm_step, x[:cut], state, weights)
+    second, last = scan(lstm_step, x[cut:], middle, weights)
     assert_close(torch.cat([first, second]), whole)
     assert_close(last, end)
 
 
-def test_a_shape_that_does_not_fit_raises():
+def test_an_input_of_another_size_than_the_weights_raises():
     weights = [p.detach() for p in nn.LSTMCell(3, 5).parameters()]
     with pytest.raises(RuntimeError, match="mat1 and mat2 shapes cannot be multiplied"):
         lstm_step(torch.zeros(2, 4), (torch.zeros(2, 5), torch.zeros(2, 5)), *weights)

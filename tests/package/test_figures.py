@@ -1,0 +1,85 @@
+"""Figures: every one is drawn; what cannot be drawn is refused."""
+
+from functools import partial
+
+import numpy as np
+import pytest
+
+from lstm import figures
+from lstm.figures import plt
+from lstm.figures.cells import NEW
+
+CURVES = {"a": [1, 2, 3], "b": [3, 2, 1]}
+DRAWN = {
+    "lines": partial(figures.lines, CURVES, "x", "y", log=True, levels={"two": 2}),
+    "crosses": partial(figures.lines, CURVES, "x", "y", crosses=1),
+    "squashing": figures.squashing,
+    "states": partial(figures.states, {"t": {"C": [1, 2], "H": [0, 1]}}),
+    "bars": partial(figures.bars, {"a": 1, "b": 2}, "x", "y"),
+    "digit_rows": partial(figures.digit_rows, np.eye(8), 3),
+    "unrolled": figures.unrolled,
+    "bidirectional": figures.bidirectional,
+    "padded_batch": partial(figures.padded_batch, [3, 1], marked="last"),
+}
+DRAWN |= {f"lstm_cell {s}": partial(figures.lstm_cell, s) for s in figures.STAGES}
+DRAWN |= {f"gru_cell {r}": partial(figures.gru_cell, r) for r in figures.RESETS}
+
+
+@pytest.fixture(scope="module")
+def pixels():
+    """Every figure, drawn."""
+    found = {}
+    for name, draw in DRAWN.items():
+        figure = draw()
+        figure.canvas.draw()
+        found[name] = np.array(figure.canvas.buffer_rgba())
+        plt.close(figure)
+    return found
+
+
+@pytest.mark.parametrize("name", DRAWN)
+def test_a_figure_is_drawn_on_paper_of_its_own_with_ink_on_it(name, pixels):
+    assert (pixels[name][0, 0] == 255).all()  # white, opaque: legible on a dark page
+    assert (pixels[name][..., :3].min(axis=-1) < 128).mean() > 0.002
+
+
+def test_every_public_drawing_is_among_those_drawn_here():
+    style = {"Pen", "canvas", "figure", "plt"}
+    drawings = {n for n in figures.__all__ if not n.isupper()} - style
+    assert drawings <= {name.split()[0] for name in DRAWN}
+
+
+def test_the_stages_of_the_lstms_cell_and_the_resets_of_the_grus_differ(pixels):
+    cells = [p.tobytes() for name, p in pixels.items() if "_cell" in name]
+    assert len(set(cells)) == len(figures.STAGES) + len(figures.RESETS)
+
+
+def test_axes_are_named():
+    axis = figures.lines({"a": [1, 2, 3]}, "epoch", "loss").axes[0]
+    plt.close("all")
+    assert (axis.get_xlabel(), axis.get_ylabel()) == ("epoch", "loss")
+
+
+def test_on_the_way_up_to_the_candidate_the_reset_stands_behind_the_matrix_or_before():
+    def way(reset):
+        texts = figures.gru_cell(reset).axes[0].texts
+        plt.close("all")
+        places = [(*text.get_position(), text.get_text()) for text in texts]
+        return [text for x, _, text in sorted(places) if x == NEW and text]
+
+    reset, matrix = r"$\times$", r"$\cdot\,\mathbf{W}_{hn} + \mathbf{b}_{hn}$"
+    candidate = r"$\tilde{\mathbf{H}}_t$ tanh"
+    assert way("after") == [matrix, reset, candidate]
+    assert way("before") == [reset, matrix, candidate]
+
+
+WRONG = [
+    (figures.lstm_cell, "stage 'gate'", "gates, candidate, cell, hidden, whole"),
+    (figures.gru_cell, "reset 'gate'", "after, before"),
+]
+
+
+@pytest.mark.parametrize(("draw", "what", "known"), WRONG)
+def test_what_cannot_be_drawn_is_answered_with_what_can(draw, what, known):
+    with pytest.raises(ValueError, match=f"unknown {what}: expected one of {known}"):
+        draw("gate")
