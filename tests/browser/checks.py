@@ -1,11 +1,26 @@
-"""What is wrong with a page: from what was read of it (pages.read) to a list of complaints."""
+"""What is wrong with a page: complaints, from what was read of it by pages.read.
+
+A check's docstring is the fact that it holds.
+"""
 
 import re
+from pathlib import PurePosixPath
+from urllib.parse import urlsplit
 
 import pages
 
-LIMIT = 1_500_000
-LETTERS = 88  # the line length of the project: pyproject.toml
+WEIGHT = 1_500_000  # bytes that a page loads
+OPENING = 250_000  # bytes before the first paragraph is painted; chapter 1: 233,776
+INLINE = 400  # letters of a script within the head; the longest, for the theme: 282
+FIRST_SCRIPTS = {  # Sphinx's and the theme's, together 30 kB
+    "documentation_options.js",
+    "doctools.js",
+    "sphinx_highlight.js",
+    "clipboard.min.js",
+    "copybutton.js",
+    "sphinx-book-theme.js",
+}
+SEARCH_SCRIPTS = {"searchtools.js", "language_data.js", "searchindex.js"}
 MATHJAX_FONTS = "/mathjax/output/chtml/fonts/woff-v2/"
 DRAWN = (".png", ".jpg")
 SEVERE = ("serious", "critical")
@@ -26,7 +41,7 @@ def messages(page):
 
 
 def links(page, read, folder):
-    """Every link within the book leads to a page that is there, and to a place on it."""
+    """Every link within the book leads to a page that is there and a place on it."""
     for url in sorted(set(page["links"])):
         target = pages.inner(page["base"], url)
         if target is None:
@@ -44,7 +59,7 @@ def images(page):
 
 
 def descriptions(page):
-    """Every image is described in words; one that only decorates has an empty description."""
+    """Every image is described in words; one that only decorates, in none."""
     for image in page["images"]:
         alt = image["alt"]
         if alt is None or (alt and (len(alt) < 5 or re.search(r"\.\w{3,4}$|/", alt))):
@@ -70,10 +85,11 @@ def icons(page):
 
 
 def code(page):
-    """On a desktop, lines of the project's length are read without scrolling."""
+    """On a desktop, code and what it printed are read without scrolling sideways."""
     for block in page["code"]:
-        if block["letters"] <= LETTERS and block["hidden"] > 0:
-            yield f"{block['hidden']} px are hidden: {block['text']}"
+        if block["hidden"] > 0:
+            longest = f"{block['letters']} letters, {block['hidden']} px hidden"
+            yield f"{longest}: {block['text']}"
 
 
 def headings(page):
@@ -87,16 +103,17 @@ def headings(page):
 
 
 def width(page):
-    """Nothing sticks out of a page, wide or narrow; what is wider lies in a box that scrolls."""
+    """Nothing sticks out of a page; what is wider lies in a box that scrolls."""
     for name, view in page["views"].items():
-        if view["stickingOut"]["page"] > 0:
-            yield f"{name}: the page scrolls sideways by {view['stickingOut']['page']} px"
-        for element in view["stickingOut"]["out"]:
+        beyond, out = view["stickingOut"]["page"], view["stickingOut"]["out"]
+        if beyond > 0:
+            yield f"{name}: the page scrolls sideways by {beyond} px"
+        for element in out:
             yield f"{name}: cut or sticking out: {element}"
 
 
 def figures(page):
-    """In both themes a figure stands out from what lies behind it; a drawn one keeps its light paper."""
+    """Figures stand out from their ground in both themes; that of drawn ones is light."""
     for name, view in page["views"].items():
         for figure in view["figures"]:
             where = f"{name}: {figure['address']}"
@@ -115,9 +132,48 @@ def barriers(page):
 
 
 def weight(page):
-    """What a page loads, MathJax's fonts left out."""
-    loaded = [(n, url) for url, _, n in page["requests"] if MATHJAX_FONTS not in url]
-    if (total := sum(n for n, _ in loaded)) > LIMIT:
+    """What a page loads is light, MathJax's fonts left out."""
+    loaded = {url: n for url, _, n in page["requests"] if MATHJAX_FONTS not in url}
+    yield from heavier(WEIGHT, loaded)
+
+
+def opening(page):
+    """What must have come before the first paragraph can be painted is light.
+
+    That is the page up to this paragraph and what keeps the browser from painting.
+    """
+    sizes = {url: n for url, _, n in page["requests"]}
+    blocking = [url for url in page["blocking"] if file_name(url) not in SEARCH_SCRIPTS]
+    first = {url: sizes[url] for url in blocking}
+    yield from heavier(OPENING, first | {page["name"]: page["opening"]})
+
+
+def scripts(page):
+    """No script keeps a page from being painted, but for the small ones listed here."""
+    listed = FIRST_SCRIPTS | (
+        SEARCH_SCRIPTS if page["name"] == "search.html" else set()
+    )
+    for url in page["blocking"]:
+        if file_name(url).endswith(".js") and file_name(url) not in listed:
+            yield f"is waited for: {url}"
+    for script in page["inlineScripts"]:
+        if len(script) > INLINE:
+            yield f"a script of {len(script):,} letters in the head: {script[:60]}"
+
+
+def file_name(url):
+    return PurePosixPath(urlsplit(url).path).name
+
+
+def heavier(limit, sizes):
+    """Complain of the heaviest, where together they are heavier than the limit."""
+    if (total := sum(sizes.values())) > limit:
         yield f"{total:,} bytes, above all:"
-        for size, url in sorted(loaded, reverse=True)[:10]:
-            yield f"{size:>9,} {url}"
+        for url in sorted(sizes, key=sizes.get, reverse=True)[:10]:
+            yield f"{sizes[url]:>9,} {url}"
+
+
+def complaints(check, page, read, folder):
+    """What a check complains of, in lines; links are followed by `read` in `folder`."""
+    more = [read, folder] if check is links else []
+    return "\n".join(check(page, *more))

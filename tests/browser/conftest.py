@@ -1,21 +1,28 @@
-"""One browser for the tests of the pages, closed before the notebooks run: their kernels want the event loop."""
+"""One browser for the tests of the pages; with LSTM_BROWSER=none, none."""
 
 import functools
 import sys
 
-import pages
 import pytest
-from playwright.sync_api import sync_playwright
 
-sys.path.insert(0, str(pages.ROOT / "tools"))
 import browser
+import pages
+
+if browser.unwanted():
+    collect_ignore_glob = ["test_*.py"]
+
+
+def pytest_unconfigure():
+    if browser.unwanted():
+        sys.stdout.write("LSTM_BROWSER=none: the pages were not tested\n")
 
 
 @pytest.fixture(scope="module")
 def chromium():
-    """Chromium; where there is none, the error says what to install."""
-    with sync_playwright() as playwright:
-        started = browser.launch(playwright)
+    """A browser, closed before the notebooks run: their kernels want the event loop."""
+    path = browser.find()
+    with browser.started_playwright() as playwright:
+        started = browser.launch(playwright, path)
         yield started
         started.close()
 
@@ -30,9 +37,7 @@ def site():
 
 @pytest.fixture(scope="module")
 def read(chromium, site):
-    """What a page of the book holds; each is loaded once, when it is first asked for."""
-    assert pages.AXE.exists(), "axe-core is missing: run `npm ci --prefix tests/node`"
-    axe = pages.AXE.read_text(encoding="utf-8")
-    return functools.cache(
-        lambda name: pages.read(chromium, site, pages.HTML, name, axe)
-    )
+    """What a page of the book holds; each is loaded once, when first asked for."""
+    axe = pages.axe()
+    one = functools.partial(pages.read, chromium, site, pages.HTML, axe=axe)
+    return functools.cache(one)

@@ -2,115 +2,210 @@
 (() => {
   const main = document.querySelector("main") ?? document.body;
   const seen = (element) => element.checkVisibility({ visibilityProperty: true });
-  const overflow = (element) => getComputedStyle(element).overflowX;
-  const scrolls = (element) => /auto|scroll/.test(overflow(element));
-  const cuts = (element) => /hidden|clip/.test(overflow(element)) && getComputedStyle(element).display !== "inline";
+  const text = (element) => element.textContent.trim();
   const name = (element) => element.outerHTML.replace(/\s+/g, " ").slice(0, 90);
 
   function headings() {
     const found = main.querySelectorAll("h1, h2, h3, h4, h5, h6, [role=heading]");
-    return [...found].filter(seen).map((h) => ({ level: Number(h.ariaLevel ?? h.tagName[1]), text: h.textContent.trim() }));
+    const level = (heading) => Number(heading.ariaLevel ?? heading.tagName[1]);
+    return [...found].filter(seen).map((h) => ({ level: level(h), text: text(h) }));
   }
 
   function images() {
     return [...document.images].map((image) => ({
-      address: image.src, alt: image.getAttribute("alt"), width: image.complete ? image.naturalWidth : 0,
+      address: image.src,
+      alt: image.getAttribute("alt"),
+      width: image.complete ? image.naturalWidth : 0,
     }));
   }
 
   function maths() {
+    const written = /\\[([a-zA-Z]|\$\$|\$[^$\n]+\$|:::|\{[a-z-]+\}`|```/;
     const raw = [];
     const walker = document.createTreeWalker(main, NodeFilter.SHOW_TEXT);
     while (walker.nextNode()) {
       const { data, parentElement } = walker.currentNode;
       if (parentElement.closest("pre, code, script, style")) continue;
-      if (/\\[([a-zA-Z]|\$\$|\$[^$\n]+\$|:::|\{[a-z-]+\}`|```/.test(data)) raw.push(data.trim().slice(0, 90));
+      if (written.test(data)) raw.push(data.trim().slice(0, 90));
     }
     const count = (selector) => document.querySelectorAll(selector).length;
-    return { marked: count(".math"), typeset: count(".math mjx-container"), errors: count("mjx-merror"), raw };
+    const [marked, typeset] = [count(".math"), count(".math mjx-container")];
+    return { marked, typeset, errors: count("mjx-merror"), raw };
   }
 
   // Icons are letters of a font: those that show nothing.
   function emptyIcons() {
+    const loaded = (icon) =>
+      document.fonts.check(`900 16px ${getComputedStyle(icon).fontFamily}`);
+    const sign = (icon) => getComputedStyle(icon, "::before").content; // in quotes
+    const drawn = (icon) => loaded(icon) && sign(icon).length === 3;
     const icons = [...document.querySelectorAll("[class*='fa-']")].filter(seen);
-    const drawn = (icon) => document.fonts.check(`900 16px ${getComputedStyle(icon).fontFamily}`) &&
-      getComputedStyle(icon, "::before").content.length === 3; // one sign in quotes
     return icons.filter((icon) => !drawn(icon)).map(name);
   }
 
-  // The longest line of every block of code, and how much of it lies outside its box.
+  // The longest line of every block of code, folded or not, and how much of the block
+  // lies outside its box.
   function code() {
-    const longest = (pre) => Math.max(...pre.textContent.split("\n").map((line) => line.length));
-    return [...main.querySelectorAll("pre")].filter(seen).map((pre) => ({
-      letters: longest(pre), hidden: pre.scrollWidth - pre.clientWidth, text: name(pre),
-    }));
+    const folds = [...document.querySelectorAll("details:not([open])")];
+    for (const fold of folds) fold.open = true;
+    const blocks = [...main.querySelectorAll("pre")].filter(seen).map((pre) => {
+      const lines = pre.textContent.split("\n");
+      const longest = lines.reduce((a, b) => (b.length > a.length ? b : a));
+      const hidden = pre.scrollWidth - pre.clientWidth;
+      return { letters: longest.length, hidden, text: longest.trim().slice(0, 70) };
+    });
+    for (const fold of folds) fold.open = false;
+    return blocks;
   }
 
-  // What leaves the page at its sides, or is wider than a box that shows only a part of it; on paper none can be scrolled.
+  // What the first paint waits for; scripts within the page's head are waited for, too.
+  function blocking() {
+    const all = performance.getEntriesByType("resource");
+    return all.filter((e) => e.renderBlockingStatus === "blocking").map((e) => e.name);
+  }
+
+  function inlineScripts() {
+    const scripts = [...document.head.querySelectorAll("script:not([src])")];
+    return scripts.map((script) => script.text.trim());
+  }
+
+  // What leaves the page at its sides, or is wider than a box that shows only a part of
+  // it; on paper none can be scrolled.
   function stickingOut() {
     const paper = matchMedia("print").matches;
     const width = document.documentElement.clientWidth;
-    const out = [];
-    for (const element of main.querySelectorAll("*")) {
-      if (!seen(element) || element.closest("mjx-container > *, .sbt-scroll-pixel-helper")) continue;
-      const { left, right } = element.getBoundingClientRect();
+    const style = (element) => getComputedStyle(element);
+    const scrolls = (element) => !paper && /auto|scroll/.test(style(element).overflowX);
+    const cuts = (element) => {
+      const { overflowX, display } = style(element);
+      const cut = paper ? /hidden|clip|auto|scroll/ : /hidden|clip/;
+      return cut.test(overflowX) && display !== "inline";
+    };
+    const scrolled = (element) => {
       let box = element.parentElement;
       while (box && !scrolls(box) && !cuts(box)) box = box.parentElement;
-      const hides = cuts(element) || (paper && scrolls(element));
-      if ((right > width + 1 || left < -1) && !(box && scrolls(box) && !paper)) out.push(name(element));
-      else if (hides && element.scrollWidth > element.clientWidth + 1) out.push(name(element));
-    }
-    return { page: document.documentElement.scrollWidth - width, out };
+      return box && scrolls(box);
+    };
+    const isOut = (element) => {
+      const { left, right } = element.getBoundingClientRect();
+      if ((right > width + 1 || left < -1) && !scrolled(element)) return true;
+      return cuts(element) && element.scrollWidth > element.clientWidth + 1;
+    };
+    const exempt = "mjx-container > *, .sbt-scroll-pixel-helper";
+    const shown = [...main.querySelectorAll("*")].filter(seen);
+    const out = shown.filter((element) => !element.closest(exempt) && isOut(element));
+    return { page: document.documentElement.scrollWidth - width, out: out.map(name) };
   }
 
-  // The colours of a picture as it is shown, on what lies behind it: its corner, and what stands out most from it.
-  async function figures() {
-    const parse = (colour) => colour.match(/[\d.]+/g).map(Number);
-    const opaque = (element) => (parse(getComputedStyle(element).backgroundColor)[3] ?? 1) === 1;
-    const luminance = (rgb) => {
-      const [r, g, b] = rgb.map((v) => (v / 255 <= 0.04045 ? v / 255 / 12.92 : ((v / 255 + 0.055) / 1.055) ** 2.4));
-      return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  function luminance(rgb) {
+    const linear = (v) => (v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);
+    const [r, g, b] = rgb.map((value) => linear(value / 255));
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  }
+
+  // What lies behind an element: the nearest colour that lets nothing through.
+  function ground(element) {
+    const colour = getComputedStyle(element).backgroundColor;
+    const opaque = (colour.match(/[\d.]+/g)[3] ?? "1") === "1";
+    if (opaque) return colour;
+    return element.parentElement ? ground(element.parentElement) : "white";
+  }
+
+  // The dots of a picture as it is shown: on its own colour, filtered, on its ground.
+  function dots(image, own, filter, behind) {
+    const { naturalWidth: width, naturalHeight: height } = image;
+    const fill = (context, colour) => {
+      context.fillStyle = colour;
+      context.fillRect(0, 0, width, height);
     };
-    const found = [];
-    for (const image of main.querySelectorAll("img")) {
-      if (!seen(image) || !image.naturalWidth) continue;
-      const [width, height] = [image.naturalWidth, image.naturalHeight];
-      const [own, shown] = [new OffscreenCanvas(width, height), new OffscreenCanvas(width, height)].map((c) => c.getContext("2d"));
-      own.drawImage(image, 0, 0, width, height);
-      const transparent = own.getImageData(0, 0, width, height).data.some((value, i) => i % 4 === 3 && value < 255);
-      own.globalCompositeOperation = "destination-over";
-      own.fillStyle = getComputedStyle(image).backgroundColor;
-      own.fillRect(0, 0, width, height);
-      let behind = image.parentElement;
-      while (behind.parentElement && !opaque(behind)) behind = behind.parentElement;
-      shown.fillStyle = opaque(behind) ? getComputedStyle(behind).backgroundColor : "white";
-      shown.fillRect(0, 0, width, height);
-      shown.filter = getComputedStyle(image).filter;
-      shown.drawImage(own.canvas, 0, 0);
-      const { data } = shown.getImageData(0, 0, width, height);
-      const shares = new Map();
-      for (let i = 0; i < data.length; i += 4) {
-        const colour = (data[i] << 16) | (data[i + 1] << 8) | data[i + 2];
-        shares.set(colour, (shares.get(colour) ?? 0) + 1);
-      }
-      const ground = luminance([...data.slice(0, 3)]);
-      let contrast = 1;
-      for (const [colour, share] of shares) {
-        if (share < 20) continue; // specks
-        const ink = luminance([colour >> 16, (colour >> 8) & 255, colour & 255]);
-        contrast = Math.max(contrast, (Math.max(ink, ground) + 0.05) / (Math.min(ink, ground) + 0.05));
-      }
-      found.push({ address: image.src, transparent, ground, contrast });
+    const [inner, outer] = [0, 1].map(() =>
+      new OffscreenCanvas(width, height).getContext("2d"));
+    fill(inner, own);
+    inner.drawImage(image, 0, 0, width, height);
+    fill(outer, behind);
+    outer.filter = filter;
+    outer.drawImage(inner.canvas, 0, 0);
+    return outer.getImageData(0, 0, width, height).data;
+  }
+
+  // How light its corner is, and how much the colour that stands out most does so.
+  function contrast(data) {
+    const shares = new Map();
+    for (let i = 0; i < data.length; i += 4) {
+      const colour = (data[i] << 16) | (data[i + 1] << 8) | data[i + 2];
+      shares.set(colour, (shares.get(colour) ?? 0) + 1);
     }
-    return found;
+    const corner = luminance([...data.slice(0, 3)]);
+    let strongest = 1;
+    for (const [colour, share] of shares) {
+      if (share < 20) continue; // specks
+      const ink = luminance([colour >> 16, (colour >> 8) & 255, colour & 255]);
+      const [light, dark] = [Math.max(ink, corner), Math.min(ink, corner)];
+      strongest = Math.max(strongest, (light + 0.05) / (dark + 0.05));
+    }
+    return { ground: corner, contrast: strongest };
+  }
+
+  // Every figure as it is shown; what was measured before, in another size, is known.
+  function figures() {
+    const known = (window.measuredFigures ??= new Map());
+    const all = [...main.querySelectorAll("img")].filter(seen);
+    return all.filter((image) => image.naturalWidth).map((image) => {
+      const { backgroundColor: own, filter } = getComputedStyle(image);
+      const behind = ground(image.parentElement);
+      const look = [image.src, own, filter, behind].join();
+      if (!known.has(look)) known.set(look, contrast(dots(image, own, filter, behind)));
+      return { address: image.src, ...known.get(look) };
+    });
+  }
+
+  // Blocks of code in which every letter looks like one in a block before: of 5,000
+  // coloured words it is enough to judge the contrast of each colour.
+  function alikeInColour() {
+    const opacity = (element) => {
+      const above = element.parentElement ? opacity(element.parentElement) : 1;
+      return above * getComputedStyle(element).opacity;
+    };
+    const look = (element) => {
+      const { color, fontSize, fontWeight } = getComputedStyle(element);
+      return [color, fontSize, fontWeight, ground(element), opacity(element)].join();
+    };
+    const looks = new Set();
+    return [...document.querySelectorAll("pre")].filter(seen).filter((pre) => {
+      const before = looks.size;
+      for (const part of [pre, ...pre.querySelectorAll("*")]) looks.add(look(part));
+      return looks.size === before;
+    });
+  }
+
+  // The rules of axe that the page breaks.
+  async function barriers() {
+    const only = { resultTypes: ["violations"], preload: false };
+    const contrast = "color-contrast"; // takes most of the time
+    const others = { ...only, rules: { [contrast]: { enabled: false } } };
+    const runs = [
+      await axe.run(document, others),
+      await axe.run({ exclude: alikeInColour() }, { ...only, runOnly: contrast }),
+    ];
+    const places = (nodes) => nodes.map((node) => node.target.join(" "));
+    return runs.flatMap(({ violations }) => violations).map((rule) => ({
+      id: rule.id, impact: rule.impact, nodes: places(rule.nodes),
+    }));
   }
 
   return {
     content: () => ({
       ids: [...document.querySelectorAll("[id], a[name]")].map((e) => e.id || e.name),
       links: [...document.querySelectorAll("a[href], link[href]")].map((e) => e.href),
-      headings: headings(), images: images(), maths: maths(), emptyIcons: emptyIcons(), code: code(),
+      headings: headings(),
+      images: images(),
+      maths: maths(),
+      emptyIcons: emptyIcons(),
+      code: code(),
+      blocking: blocking(),
+      inlineScripts: inlineScripts(),
     }),
-    view: async () => ({ stickingOut: stickingOut(), figures: await figures() }),
+    view: () => ({ stickingOut: stickingOut(), figures: figures() }),
+    barriers,
   };
 })()

@@ -1,4 +1,4 @@
-"""Pages in a browser: serve a folder, open a window that reaches nothing else, read what a page holds."""
+"""Pages in a browser: serve a folder, open a window, read what a page holds."""
 
 import contextlib
 import functools
@@ -6,19 +6,18 @@ import http.server
 import os
 import re
 import threading
+from importlib import resources
 from pathlib import Path
 from types import SimpleNamespace
 from urllib.parse import unquote, urldefrag, urlsplit
 
+from playwright.sync_api import TimeoutError
+
 ROOT = Path(__file__).parents[2]
 HTML = Path(os.environ.get("LSTM_HTML", ROOT / "_build/html")).resolve()
-AXE = ROOT / "tests/node/node_modules/axe-core/axe.min.js"
 FACTS = Path(__file__).with_name("facts.js").read_text(encoding="utf-8")
-DESKTOP, PHONE, PAPER = (
-    (1280, 800),
-    (360, 740),
-    (658, 930),
-)  # A4 within margins of 18 mm
+DESKTOP, PHONE = (1280, 800), (360, 740)
+PAPER = (658, 930)  # A4 within margins of 18 mm
 VIEWS = [(DESKTOP, "light"), (DESKTOP, "dark"), (PHONE, "dark"), (PHONE, "light")]
 SETTLED = """async (pause) => {
   await window.MathJax?.startup?.promise;
@@ -26,10 +25,40 @@ SETTLED = """async (pause) => {
   await new Promise((done) => setTimeout(done, pause));
 }"""
 RESIZED, CHANGED = 400, 100  # the theme answers a change of width after 300 ms
-RUN_AXE = """async () => {
-  const { violations } = await axe.run(document, { resultTypes: ["violations"], preload: false });
-  return violations.map(({ id, impact, nodes }) => ({ id, impact, nodes: nodes.map((n) => n.target.join(" ")) }));
+# For what a reader sees first: mark title and first paragraph, and note when they are
+# painted; note whether a formula further down is typeset before one on the first screen
+WATCH = """
+window.painted = new Set();
+window.overtaken = false;
+new PerformanceObserver((list) => {
+  for (const { identifier } of list.getEntries()) painted.add(identifier);
+}).observe({ type: "element", buffered: true });
+new MutationObserver(() => {
+  const mark = (name) =>
+    document.querySelector(`article ${name}`)?.setAttribute("elementtiming", name);
+  ["h1", "p"].forEach(mark);
+  const formulas = [...document.querySelectorAll(".math")];
+  const typeset = formulas.filter((formula) => formula.querySelector("mjx-container"));
+  const isFirst = (formula) => formula.getBoundingClientRect().top < innerHeight;
+  if (typeset.length && !typeset.every(isFirst))
+    overtaken ||= !formulas.filter(isFirst).every((f) => typeset.includes(f));
+}).observe(document, { childList: true, subtree: true });
+"""
+TEXT = "painted.has('h1') && painted.has('p')"
+FORMULAS = """document.readyState !== "loading" &&
+  document.querySelectorAll(".math:not(:has(mjx-container))").length === 0"""
+TYPESETTING = """() => {
+  const formulas = [...document.querySelectorAll(".math")];
+  const first = formulas.filter((f) => f.getBoundingClientRect().top < innerHeight);
+  return [first.length, formulas.length, overtaken];
 }"""
+MATHJAX, FIGURES = "**/mathjax/startup.js", "**/_images/*"
+
+
+def axe():
+    """The rules of accessibility, as a script to be run in a page."""
+    kept = resources.files("axe_playwright_python") / "axe.min.js"
+    return kept.read_text(encoding="utf-8")
 
 
 def names(folder=HTML):
@@ -62,7 +91,10 @@ def served(folder):
 
 @contextlib.contextmanager
 def window(chromium, base, size=DESKTOP, theme="light", **options):
-    """A fresh window; what does not begin with `base` is refused. Gives the page, what it asked for, what it said."""
+    """A fresh window, in which what does not begin with `base` is refused.
+
+    Gives the page, what it asked for, and what it said.
+    """
     width, height = size
     viewport = {"width": width, "height": height}
     context = chromium.new_context(
@@ -80,8 +112,40 @@ def window(chromium, base, size=DESKTOP, theme="light", **options):
         context.close()
 
 
+def comes(chromium, base, name, what, without, patience=30):
+    """Whether a page comes to show something while a part of it is not answered.
+
+    `what` is a condition for a page in which WATCH runs, `patience` is in seconds.
+    """
+    held = []
+    with window(chromium, base) as seen:
+        page = seen.page
+        page.add_init_script(WATCH)
+        page.route(without, lambda route: held.append(route))
+        page.goto(base + name, wait_until="commit")
+        try:
+            page.wait_for_function(what, timeout=1000 * patience)
+        except TimeoutError:
+            return False
+        assert held, f"{name} does not ask for {without}"
+        return True
+
+
+def typesetting(chromium, base, name):
+    """How the formulas of a page are typeset.
+
+    Gives the number of those on the first screen and of all, and whether one further
+    down was typeset before one on the first screen.
+    """
+    with window(chromium, base) as seen:
+        seen.page.add_init_script(WATCH)
+        seen.page.goto(base + name)
+        seen.page.wait_for_function(FORMULAS)
+        return seen.page.evaluate(TYPESETTING)
+
+
 def read(chromium, base, folder, name, axe=None, views=VIEWS):
-    """Load a page once and gather what the checks ask for, in the given sizes and themes."""
+    """Load a page and gather what the checks ask for, in the given sizes and themes."""
     with window(chromium, base) as seen:
         page = seen.page
         page.goto(base + name)
@@ -89,18 +153,26 @@ def read(chromium, base, folder, name, axe=None, views=VIEWS):
         facts = page.evaluate(f"{FACTS}.content()") | {"views": {}}
         if axe:
             page.evaluate(axe)
-        width = None
+        width = DESKTOP[0]
         for size, theme in views:
             page.set_viewport_size(dict(zip(("width", "height"), size, strict=True)))
             page.emulate_media(color_scheme=theme)
             page.evaluate(SETTLED, CHANGED if width == size[0] else RESIZED)
             width = size[0]
             view = page.evaluate(f"{FACTS}.view()")
-            view["axe"] = page.evaluate(RUN_AXE) if axe else []
+            view["axe"] = page.evaluate(f"{FACTS}.barriers()") if axe else []
             facts["views"][f"{width} px, {theme}"] = view
     weigh = functools.partial(size_of, base, folder)
     facts["requests"] = [(url, status, weigh(url)) for url, status in seen.requests]
-    return facts | {"base": base, "name": name, "said": seen.said}
+    facts |= {"base": base, "name": name, "said": seen.said}
+    return facts | {"opening": size_to_first_paragraph(folder / name)}
+
+
+def size_to_first_paragraph(path):
+    """The bytes of a page up to the end of the first paragraph of its text."""
+    content = path.read_bytes()
+    found = re.search(rb"<article.*?</p>", content, re.DOTALL)
+    return found.end() if found else len(content)
 
 
 def file_of(base, folder, url):

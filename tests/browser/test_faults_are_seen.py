@@ -1,14 +1,16 @@
-"""The checks see what is broken: each fault is planted in a copy of one chapter and its neighbours."""
+"""The checks see what is broken: each fault is planted in a copy of the book."""
 
 import functools
 import re
 import shutil
 
-import checks
-import pages
 import pytest
 
+import checks
+import pages
+
 CHAPTER = "chapters/01_theory.html"
+BOOK_STYLES = "_static/book.css"
 SEEN_ON_A_PHONE = {checks.width, checks.figures}
 PHONE = [(pages.PHONE, "light")]
 
@@ -23,92 +25,192 @@ def whole(tmp_path_factory):
 
 
 @pytest.fixture
-def broken(whole, chromium):
-    """Break a file of the copy, and hear the complaints of a check; the copy is whole again afterwards."""
-    folder, base = whole
+def plant(whole):
+    """Change a file of the copy, or remove it; afterwards the copy is whole again."""
+    folder, _ = whole
     kept = {}
 
-    def hear(name, old, new, check):
+    def change(name, old=None, new=""):
         path = folder / name
         kept[path] = path.read_bytes()
         if old is None:
             path.unlink()
         else:
-            text = kept[path].decode()
-            path.write_text(re.sub(old, new, text, count=1), encoding="utf-8")
+            text = re.sub(
+                old, lambda found: found.expand(new), kept[path].decode(), count=1
+            )
+            path.write_text(text, encoding="utf-8")
             assert path.read_bytes() != kept[path], f"{old} is not in {name}"
-        views = PHONE if check in SEEN_ON_A_PHONE else []
-        read = functools.cache(
-            lambda name: pages.read(chromium, base, folder, name, views=views)
-        )
-        more = [read, folder] if check is checks.links else []
-        return "\n".join(check(read(CHAPTER), *more))
 
-    yield hear
+    yield change
     for path, content in kept.items():
         path.write_bytes(content)
+
+
+@pytest.fixture
+def complaints(whole, chromium):
+    """What a check complains of in the chapter of the copy, as the copy is now."""
+    folder, base = whole
+
+    def of(check):
+        views = PHONE if check in SEEN_ON_A_PHONE else []
+        one = functools.partial(pages.read, chromium, base, folder, views=views)
+        read = functools.cache(one)
+        return checks.complaints(check, read(CHAPTER), read, folder)
+
+    return of
 
 
 @pytest.mark.parametrize(
     ("check", "complaint"),
     [(checks.images, "{}"), (checks.requests, "404: {}"), (checks.messages, "404")],
 )
-def test_a_missing_image_is_seen(broken, whole, check, complaint):
+def test_a_missing_image_is_seen(whole, plant, complaints, check, complaint):
     folder, base = whole
     text = (folder / CHAPTER).read_text(encoding="utf-8")
     name = re.search(r"_images/\w+\.png", text).group()
-    assert complaint.format(base + name) in broken(name, None, None, check)
+    plant(name)
+    assert complaint.format(base + name) in complaints(check)
 
 
-DESCRIBED = r'<img alt="[^"]+" src="\.\./_images'
+def heads(tag):
+    """A fault within the page's head."""
+    return "</head>", f"{tag}</head>"
+
+
+def opens(html):
+    """A fault before the first paragraph."""
+    return "<p>", f"{html}<p>"
+
+
+def figure(attributes):
+    """A fault of the first figure."""
+    return r'<img alt="[^"]+" src="\.\./_images', f'<img {attributes} src="../_images'
+
+
+def section(level):
+    """A fault in the level of a heading."""
+    return r"<h2>1\.2(.*?)</h2>", rf"<h{level}>1.2\1</h{level}>"
+
+
+LONG = (
+    '<div style="width: 50px; overflow: hidden; white-space: nowrap">a long line</div>'
+)
 PLANTED = {
-    "a broken link": ('href="02_scratch.html"', 'href="02_lost.html"', checks.links, "leads nowhere: .*02_lost"),
-    "a broken anchor": ('href="#summary"', 'href="#sumary"', checks.links, "no such place on the page: .*#sumary"),
-    "an outside script": ("</head>", '<script src="https://example.org/a.js"></script></head>', checks.requests,
-                          "asks another host: https://example.org/a.js"),
-    "an error in a script": ("</head>", "<script>undefined.x</script></head>", checks.messages, "error: .*undefined"),
-    "a level left out": (r"<h2>1\.2(.*?)</h2>", r"<h4>1.2\1</h4>", checks.headings, "level 4 after 2: 1.2"),
-    "a second title": (r"<h2>1\.2(.*?)</h2>", r"<h1>1.2\1</h1>", checks.headings, "2 headings of level 1"),
-    "no description": (DESCRIBED, '<img src="../_images', checks.descriptions, "described as None"),
-    "a path for a description": (DESCRIBED, '<img alt="../_images/a.png" src="../_images', checks.descriptions,
-                                 "described as '../_images/a.png'"),
-    "no MathJax": ('<script[^>]*startup[.]js[^>]*></script>', "", checks.maths, "0 of .* formulas are typeset"),
-    "a wrong formula": (r"\\\(", r"\\(\\left( ", checks.maths, "1 formulas have errors"),
-    "a formula left over": ("<p>", "<p>$x^2$ ", checks.maths, r"left as it was written: \$x\^2\$"),
-    "an unknown icon": ('class="fa-solid fa-bars"', 'class="fa-solid fa-barz"', checks.icons, "fa-barz"),
-    "code in large letters": ("</head>", "<style>pre { font-size: 30px !important }</style></head>", checks.code,
-                              "px are hidden: <pre"),
-    "a wide box": ("<p>", '<div style="width: 1500px">wide</div><p>', checks.width, "scrolls sideways|sticking out"),
-    "cut text": ("<p>", '<div style="width: 50px; overflow: hidden; white-space: nowrap">a long line of text</div><p>',
-                 checks.width, "cut or sticking out"),
-    "a dark figure": (DESCRIBED, '<img style="filter: invert(1)" src="../_images', checks.figures,
-                      "its ground is dark"),
-    "a faint figure": (DESCRIBED, '<img style="filter: contrast(0.1)" src="../_images', checks.figures,
-                       "its strongest contrast is"),
-    "a heavy page": ("</head>", "<!--" + "x" * checks.LIMIT + "--></head>", checks.weight, CHAPTER),
-}  # fmt: skip
+    "a broken link": ('href="02_scratch.html"', 'href="02_lost.html"'),
+    "a broken anchor": ('href="#summary"', 'href="#sumary"'),
+    "an outside script": heads('<script src="https://example.org/a.js"></script>'),
+    "an error in a script": heads("<script>undefined.x</script>"),
+    "a level left out": section(4),
+    "a second title": section(1),
+    "no description": figure(""),
+    "a path for a description": figure('alt="../_images/a.png"'),
+    "no MathJax": ("<script[^>]*startup[.]js[^>]*></script>", ""),
+    "a wrong formula": (r"\\\(", r"\\(\\left( "),
+    "a formula left over": opens("$x^2$"),
+    "an unknown icon": ('class="fa-solid fa-bars"', 'class="fa-solid fa-barz"'),
+    "code in large letters": heads("<style>pre { font-size: 30px !important }</style>"),
+    "a long line": opens(f"<pre>{'x' * 120}</pre>"),
+    "a long line in a fold": opens(f"<details><pre>{'y' * 120}</pre></details>"),
+    "a wide box": opens('<div style="width: 1500px">wide</div>'),
+    "cut text": opens(LONG),
+    "a dark figure": figure('style="filter: invert(1)"'),
+    "a faint figure": figure('style="filter: contrast(0.1)"'),
+    "a heavy page": heads(f"<!--{'x' * checks.WEIGHT}-->"),
+    "a heavy opening": heads(f"<!--{'x' * checks.OPENING}-->"),
+    "a script in the head": heads('<script src="../_static/mathjax/core.js"></script>'),
+    "MathJax waited for": ('defer="defer" (src="[^"]*startup.js)', r"\1"),
+    "a long script in the head": heads(f"<script>// {'x' * checks.INLINE}</script>"),
+}
+SEEN = {
+    "a broken link": (checks.links, "leads nowhere: .*02_lost"),
+    "a broken anchor": (checks.links, "no such place on the page: .*#sumary"),
+    "an outside script": (checks.requests, "another host: https://example.org/a.js"),
+    "an error in a script": (checks.messages, "error: .*undefined"),
+    "a level left out": (checks.headings, "level 4 after 2: 1.2"),
+    "a second title": (checks.headings, "2 headings of level 1"),
+    "no description": (checks.descriptions, "described as None"),
+    "a path for a description": (checks.descriptions, "described as '../_images/a"),
+    "no MathJax": (checks.maths, "0 of .* formulas are typeset"),
+    "a wrong formula": (checks.maths, "1 formulas have errors"),
+    "a formula left over": (checks.maths, r"left as it was written: \$x\^2\$"),
+    "an unknown icon": (checks.icons, "fa-barz"),
+    "code in large letters": (checks.code, r"(?m)^([1-8]\d|\d) letters, \d+ px hidden"),
+    "a long line": (checks.code, "120 letters, .* px hidden: xxx"),
+    "a long line in a fold": (checks.code, "120 letters, .* px hidden: yyy"),
+    "a wide box": (checks.width, "scrolls sideways|sticking out"),
+    "cut text": (checks.width, "cut or sticking out"),
+    "a dark figure": (checks.figures, "its ground is dark"),
+    "a faint figure": (checks.figures, "its strongest contrast is"),
+    "a heavy page": (checks.weight, CHAPTER),
+    "a heavy opening": (checks.opening, CHAPTER),
+    "a script in the head": (checks.scripts, "is waited for: .*core.js"),
+    "MathJax waited for": (checks.scripts, "is waited for: .*startup.js"),
+    "a long script in the head": (checks.scripts, r"\d letters in the head: // xxx"),
+}
 
 
 @pytest.mark.parametrize("fault", PLANTED)
-def test_a_fault_is_seen(broken, fault):
-    old, new, check, complaint = PLANTED[fault]
-    assert re.search(complaint, broken(CHAPTER, old, new, check))
+def test_a_fault_is_seen(plant, complaints, fault):
+    check, complaint = SEEN[fault]
+    plant(CHAPTER, *PLANTED[fault])
+    assert re.search(complaint, complaints(check))
 
 
-def test_a_serious_barrier_is_seen(whole, chromium):
+def test_a_heavy_stylesheet_is_seen(plant, complaints):
+    plant(BOOK_STYLES, r"\Z", f"/*{'x' * checks.OPENING}*/")
+    assert BOOK_STYLES in complaints(checks.opening)
+
+
+FAINT = '<p style="color: #ccc"><button></button>'
+FAINT_CODE = '<pre>as the others <span style="color: #ccc">but this</span></pre>'
+
+
+def test_a_serious_barrier_is_seen(whole, chromium, plant):
     folder, base = whole
-    text = (folder / CHAPTER).read_text(encoding="utf-8")
-    text = text.replace("<p>", '<p style="color: #ccc"><button></button>', 1)
-    (folder / "chapters/barrier.html").write_text(text, encoding="utf-8")
-    axe = pages.AXE.read_text(encoding="utf-8")
-    page = pages.read(chromium, base, folder, "chapters/barrier.html", axe, PHONE)
-    complaints = "\n".join(checks.barriers(page))
-    assert "color-contrast" in complaints
-    assert "button-name" in complaints
+    plant(CHAPTER, "<p>(?s:(.*))</article>", rf"{FAINT}\1{FAINT_CODE}</article>")
+    page = pages.read(chromium, base, folder, CHAPTER, pages.axe(), PHONE)
+    found = "\n".join(checks.barriers(page))
+    assert "button-name" in found
+    assert re.search(r"color-contrast: .*\bp\b.*\bspan\b", found)
+
+
+LATER = """<script>addEventListener("load", () => document.head.append(
+  Object.assign(document.createElement("script"), {src: "../_static/mathjax/startup.js"})
+))</script>"""
+WAITING = {
+    "text for MathJax": ('defer="defer" (src="[^"]*startup.js)', r"\1"),
+    "formulas for figures": ("<script[^>]*startup[.]js[^>]*></script>", LATER),
+}
+COMES = {
+    "text for MathJax": (pages.TEXT, pages.MATHJAX),
+    "formulas for figures": (pages.FORMULAS, pages.FIGURES),
+}
+
+
+@pytest.mark.parametrize("fault", WAITING)
+def test_it_is_seen_what_waits(whole, chromium, plant, fault):
+    _, base = whole
+    what, without = COMES[fault]
+    plant(CHAPTER, *WAITING[fault])
+    assert not pages.comes(chromium, base, CHAPTER, what, without, patience=4)
+
+
+LAST_FIRST = """"startup": {"pageReady": () => MathJax.typesetPromise(
+  [...document.querySelectorAll(".math")].slice(-1)
+).then(() => MathJax.startup.defaultPageReady())}, "loader": """
+
+
+def test_it_is_seen_that_the_last_formula_is_typeset_first(whole, chromium, plant):
+    _, base = whole
+    plant("book/notation.html", '"loader": ', LAST_FIRST)
+    *_, overtaken = pages.typesetting(chromium, base, "book/notation.html")
+    assert overtaken
 
 
 def test_the_copy_has_none_of_these_by_itself(whole, chromium):
     folder, base = whole
-    page = pages.read(chromium, base, folder, CHAPTER, views=PHONE)
-    for check in {planted[2] for planted in PLANTED.values()} - {checks.links}:
-        assert not list(check(page)), check.__doc__
+    one = functools.partial(pages.read, chromium, base, folder, views=PHONE)
+    read = functools.cache(one)
+    for check in {check for check, _ in SEEN.values()}:
+        assert not checks.complaints(check, read(CHAPTER), read, folder)
