@@ -1,9 +1,10 @@
-"""Reproduce Google Colab: each chapter's notebook alone, in an empty folder, with Colab's own packages.
+"""Reproduce Google Colab: each chapter alone, in an empty folder, with its packages.
 
-The package comes from a local git address, which is stamped into the set-up cell. Each chapter must run, give the
-committed outputs, and leave every package that was there as it was; the set-up cell adds lstm-book and d2l only.
-By default a fresh environment with Colab's versions (tools/colab-versions.txt) is made in _build/colab.
-With --python another one is used, as in Colab's own image.
+The package comes from a local git address, which is stamped into the set-up cell. Each
+chapter must run, give the committed outputs, and leave every package that was there as
+it was; the set-up cell adds lstm-book and d2l only. By default a fresh environment with
+Colab's versions (tools/colab-versions.txt) is made in _build/colab. With --python
+another one is used, as in Colab's own image.
 """
 
 import argparse
@@ -27,20 +28,23 @@ KERNEL = "lstm-book-colab"
 
 
 def find_python(version=PYTHON):
-    """A Python of Colab's version: python3.13 on the path, pyenv's or uv's, or py -3.13."""
-    name = "python{}.{}".format(*version)
-    pyenv = sorted(Path("~/.pyenv/versions").expanduser().glob("{}.{}.*/bin/python".format(*version)))  # fmt: skip
-    uv = ["uv", "run", "--no-project", "--python", "{}.{}".format(*version), "python"]
-    for command in ([name], *([str(p)] for p in pyenv), ["py", "-{}.{}".format(*version)], uv):  # fmt: skip
-        show = [*command, "-c", "import sys; print(sys.executable, *sys.version_info[:2])"]  # fmt: skip
+    """A Python of Colab's version: on the path, pyenv's, the launcher's or uv's."""
+    number = "{}.{}".format(*version)
+    pyenv = Path("~/.pyenv/versions").expanduser().glob(f"{number}.*/bin/python")
+    uv = ["uv", "run", "--no-project", "--python", number, "python"]
+    kept = [[str(path)] for path in sorted(pyenv)]
+    show = "import sys; print(sys.executable, *sys.version_info[:2])"
+    for command in ([f"python{number}"], *kept, ["py", f"-{number}"], uv):
         try:
-            found = subprocess.run(show, capture_output=True, text=True, check=True).stdout  # fmt: skip
+            found = run([*command, "-c", show], capture_output=True, text=True).stdout
         except (OSError, subprocess.CalledProcessError):
             continue
         path, *numbers = found.rsplit(maxsplit=2)
         if tuple(map(int, numbers)) == version:
             return path
-    raise FileNotFoundError(f"no {name} found: install it, or name another Python with --python")  # fmt: skip
+    raise FileNotFoundError(
+        f"no python{number} found: install it, or name another Python with --python"
+    )
 
 
 def make_environment(folder):
@@ -59,14 +63,16 @@ def run(command, **options):
 
 def packages(python):
     """What is installed: name to version."""
-    listed = run([python, "-m", "pip", "list", "--format=json", "--disable-pip-version-check"],
-                 capture_output=True, text=True, env=clean()).stdout  # fmt: skip
+    command = [python, "-m", "pip", "list", "--format=json"]
+    command += ["--disable-pip-version-check"]
+    listed = run(command, capture_output=True, text=True, env=clean()).stdout
     return {entry["name"].lower(): entry["version"] for entry in json.loads(listed)}
 
 
 def clean():
-    """This process's environment without what would lend the notebook packages of another Python."""
-    return {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "VIRTUAL_ENV", "MPLBACKEND")}  # fmt: skip
+    """This process's environment without what lends packages of another Python."""
+    lent = "PYTHONPATH", "VIRTUAL_ENV", "MPLBACKEND"
+    return {name: value for name, value in os.environ.items() if name not in lent}
 
 
 def moved(before, after):
@@ -76,13 +82,14 @@ def moved(before, after):
         for name in sorted(before.keys() | after.keys())
         if before.get(name) != after.get(name) and name not in ADDED
     ]
-    return wrong + [f"{name} was not installed" for name in sorted(ADDED - after.keys())]  # fmt: skip
+    missing = sorted(ADDED - after.keys())
+    return wrong + [f"{name} was not installed" for name in missing]
 
 
 def install_kernel(python, folder):
     """A kernel of the given Python, for the notebooks that this Python's nbval runs."""
-    spec = {"argv": [python, "-m", "ipykernel_launcher", "-f", "{connection_file}"],
-            "display_name": "Colab", "language": "python"}  # fmt: skip
+    argv = [python, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+    spec = {"argv": argv, "display_name": "Colab", "language": "python"}
     path = folder / "kernels" / KERNEL / "kernel.json"
     path.parent.mkdir(parents=True)
     path.write_text(json.dumps(spec), encoding="utf-8")
@@ -93,10 +100,9 @@ def run_chapter(notebook):
     settings = clean() | {"JUPYTER_PATH": str(WORK), "TQDM_DISABLE": "1"}
     with tempfile.TemporaryDirectory() as folder:
         shutil.copy(notebook, folder)
-        return notebooks.run(
-            notebook.name, "-p", "no:cacheprovider", f"--config-file={WORK / 'pytest.ini'}", f"--rootdir={folder}",
-            f"--nbval-kernel-name={KERNEL}", cwd=folder, env=settings,
-        )  # fmt: skip
+        options = ["-p", "no:cacheprovider", f"--config-file={WORK / 'pytest.ini'}"]
+        options += [f"--rootdir={folder}", f"--nbval-kernel-name={KERNEL}"]
+        return notebooks.run(notebook.name, *options, cwd=folder, env=settings)
 
 
 def main():
@@ -106,13 +112,13 @@ def main():
     parser.add_argument("chapter", nargs="*", help="number or name; default: all")
     parser.add_argument("--python", help="a Python whose packages stand for Colab's")
     args = parser.parse_args()
+    try:
+        names = [p.name for p in notebooks.chosen(stamp.notebooks(ROOT), args.chapter)]
+    except ValueError as error:
+        sys.exit(f"error: {error}")
     shutil.rmtree(WORK, ignore_errors=True)
     stamp.export(WORK / "tree")
     stamp.stamp_chapters(WORK / "tree", f"git+{ROOT.as_uri()}@{stamp.commit()}")
-    try:
-        chosen = notebooks.chosen(WORK / "tree/chapters", args.chapter)
-    except ValueError as error:
-        parser.error(str(error))
     if stamp.changes():
         print("note: what is not committed is not in this run")
     try:
@@ -123,13 +129,15 @@ def main():
     install_kernel(python, WORK)
     remove(python)
     before = packages(python)
-    print(f"{len(before)} packages, torch {before.get('torch')}, numpy {before.get('numpy')}", flush=True)  # fmt: skip
-    failed = sum(check(notebook, python, before) for notebook in chosen)
-    sys.exit(f"{failed} of {len(chosen)} chapters failed" if failed else 0)
+    versions = ", ".join(f"{name} {before.get(name)}" for name in ("torch", "numpy"))
+    print(f"{len(before)} packages, {versions}", flush=True)
+    chapters = WORK / "tree/chapters"
+    failed = sum(check(chapters / name, python, before) for name in names)
+    sys.exit(f"{failed} of {len(names)} chapters failed" if failed else 0)
 
 
 def check(notebook, python, before):
-    """Run a chapter from nothing and print what came of it; returns whether something is wrong."""
+    """Run a chapter from nothing, print what came of it; return whether it is wrong."""
     outcome = run_chapter(notebook)
     after = packages(python)
     wrong = moved(before, after)

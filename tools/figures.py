@@ -1,13 +1,11 @@
-"""Draw the figures of the book's own pages into book/_static. Run it after a change of lstm/diagrams.py."""
+"""Draw the figures of the book's own pages into book/_static.
+
+Run it after a change in lstm/figures.
+"""
 
 from pathlib import Path
 
-import matplotlib
-
-matplotlib.use("Agg")
-matplotlib.rcParams["svg.hashsalt"] = "the same bytes each time"
-
-from lstm import diagrams  # noqa: E402  the backend comes first
+from lstm.figures import lstm_cell, plt
 
 STATIC = Path(__file__).resolve().parents[1] / "book" / "_static"
 
@@ -15,7 +13,10 @@ STATIC = Path(__file__).resolve().parents[1] / "book" / "_static"
 def main(folder=STATIC):
     """Write every figure and return the paths."""
     path = folder / "lstm_cell.svg"
-    diagrams.lstm_cell("whole").savefig(path, metadata={"Date": None, "Creator": None})
+    with plt.rc_context({"svg.hashsalt": "the same bytes each time"}):
+        drawn = lstm_cell("whole")
+        drawn.savefig(path, metadata={"Date": None, "Creator": None})
+        plt.close(drawn)
     return [path]
 
 

@@ -1,8 +1,9 @@
 """Run every chapter on a GPU by nbval, then parity and the benchmarks, and report.
 
-The outputs are compared with those committed from a CPU. Deterministic algorithms are used where torch has them.
-The report goes to the screen and, with the benchmark's figures, into a folder. Without a GPU it says so and
-exits with 1; --device cpu rehearses everything without one.
+The outputs are compared with those committed from a CPU. Deterministic algorithms are
+used where torch has them. The report goes to the screen and, with the benchmark's
+figures, into a folder. Without a GPU it says so and exits with 1; --device cpu
+rehearses everything without one.
 """
 
 import argparse
@@ -16,8 +17,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-import notebooks
 import torch
+
+import notebooks
 
 ROOT = Path(__file__).resolve().parents[1]
 # run by IPython before a notebook's first cell; leaves no name behind
@@ -25,8 +27,9 @@ STARTUP = """
 import warnings, torch
 torch.use_deterministic_algorithms(True, warn_only=True)
 torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark = True, False
-warnings.filterwarnings("ignore", message=".*does not have a deterministic implementation")
-del warnings, torch
+said = ".*does not have a deterministic implementation"
+warnings.filterwarnings("ignore", message=said)
+del said, warnings, torch
 """
 
 
@@ -54,7 +57,8 @@ def driver():
     """The version of NVIDIA's driver, as its own tool gives it."""
     ask = ["nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader"]
     try:
-        return subprocess.run(ask, capture_output=True, text=True, check=True).stdout.splitlines()[0]  # fmt: skip
+        done = subprocess.run(ask, capture_output=True, text=True, check=True)
+        return done.stdout.splitlines()[0]
     except (OSError, subprocess.CalledProcessError, IndexError) as error:
         return f"unknown ({error})"
 
@@ -67,15 +71,17 @@ def deterministic(device):
         startup.parent.mkdir(parents=True)
         startup.write_text(STARTUP, encoding="utf-8")
         path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
-        settings = {"IPYTHONDIR": folder, "CUBLAS_WORKSPACE_CONFIG": ":4096:8", "PYTHONPATH": path}  # fmt: skip
+        settings = {"IPYTHONDIR": folder, "PYTHONPATH": path}
+        settings["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"
         if device == "cpu":
             settings["CUDA_VISIBLE_DEVICES"] = ""
         yield os.environ | settings
 
 
 def python_m(*arguments):
-    """Run `python -m …` in the book's folder; returns whether it went well, and its output. Progress is shown."""
-    done = subprocess.run([sys.executable, "-m", *arguments], cwd=ROOT, stdout=subprocess.PIPE, text=True)  # fmt: skip
+    """Run `python -m …`, its progress shown; whether it went well, and its output."""
+    command = [sys.executable, "-m", *arguments]
+    done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
     return done.returncode == 0, done.stdout
 
 
@@ -85,17 +91,18 @@ def main():
     )
     parser.add_argument("chapter", nargs="*", help="number or name; default: all")
     parser.add_argument("--device", choices=["cuda", "cpu"], default="cuda")
-    parser.add_argument("--folder", type=Path, default=ROOT / "_build" / "gpu",
-                        help="for report.md and bench.json (default %(default)s)")  # fmt: skip
+    folder, text = ROOT / "_build" / "gpu", "for report.md and bench.json"
+    parser.add_argument("--folder", type=Path, default=folder, help=text)
     args = parser.parse_args()
     if args.device == "cuda" and not torch.cuda.is_available():
         sys.exit(
-            f"no GPU: torch {torch.__version__} finds no CUDA device. `make gpu DEVICE=cpu` rehearses without one"
+            f"no GPU: torch {torch.__version__} finds no CUDA device. "
+            "`make gpu DEVICE=cpu` rehearses without one"
         )
     try:
-        chosen = notebooks.chosen(ROOT / "chapters", args.chapter)
+        chosen = notebooks.chosen(ROOT.glob("chapters/*.ipynb"), args.chapter)
     except ValueError as error:
-        parser.error(str(error))
+        sys.exit(f"error: {error}")
     shutil.rmtree(args.folder, ignore_errors=True)
     args.folder.mkdir(parents=True)
     with (args.folder / "report.md").open("w", encoding="utf-8") as file:
@@ -119,7 +126,8 @@ def report(args, chosen, tell):
     with deterministic(args.device) as settings:
         for path in chosen:
             outcome = notebooks.run(path, cwd=ROOT, env=settings)
-            tell(f"| {path.stem} | {outcome.passed} of {outcome.cells} | {outcome.seconds:.0f} s |")  # fmt: skip
+            cells = f"{outcome.passed} of {outcome.cells}"
+            tell(f"| {path.stem} | {cells} | {outcome.seconds:.0f} s |")
             if not outcome.good:
                 failed.append(path.stem)
                 logs.append(outcome.log)

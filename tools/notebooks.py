@@ -1,4 +1,4 @@
-"""Run a notebook by nbval in a process of its own, and count what passed."""
+"""Choose chapters, and run a notebook by nbval in a process of its own."""
 
 import subprocess
 import sys
@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a notebook: cells that ran and gave the committed output, all cells, seconds, and the log."""
+    """What came of a notebook: cells that gave the committed output, all cells, ..."""
 
     passed: int
     cells: int
@@ -22,21 +22,28 @@ class Outcome:
         return 0 < self.cells == self.passed
 
     def __str__(self):
-        return f"{self.passed:3} of {self.cells:3} cells passed, {self.seconds:4.0f} s"
+        passed = f"{self.passed:3} of {self.cells:3} cells passed"
+        return f"{passed}, {self.seconds:4.0f} s"
 
 
-def chosen(folder, names):
-    """The chapters of a folder whose number or name is given, all if none is; raises ValueError where none fits."""
-    every = sorted(folder.glob("*.ipynb"))
-    found = [n for n in every if not names or n.stem.startswith(tuple(names))]
-    if not found:
-        known = ", ".join(n.stem for n in every)
-        raise ValueError(f"no chapter {' or '.join(names)}: there are {known}")
-    return found
+def chosen(files, names):
+    """The chapters among files whose number or name is given, all if none is.
+
+    names: as 2, 02 or 02_scratch; raises ValueError for one that fits no chapter.
+    """
+    files = sorted(files)
+    found = []
+    for name in names:
+        fitting = [f for f in files if f.stem.startswith(name.zfill(2))]
+        if not fitting:
+            known = ", ".join(f.stem for f in files)
+            raise ValueError(f"no chapter {name!r}: there are {known}")
+        found += fitting
+    return sorted(set(found)) if names else files
 
 
 def run(notebook, *options, **settings):
-    """Run `pytest --nbval` on a notebook; options go to pytest, settings to subprocess.run."""
+    """Run `pytest --nbval` on a notebook; settings go to subprocess.run."""
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.xml"
         command = [sys.executable, "-m", "pytest", "-q", "--nbval"]
@@ -46,7 +53,7 @@ def run(notebook, *options, **settings):
 
 
 def counts(report):
-    """Cells passed, cells, and seconds, of a report in JUnit's format; zeros where there is none."""
+    """Cells passed, cells, and seconds of a JUnit report; zeros where there is none."""
     if not report.exists():
         return 0, 0, 0.0
     suite = ElementTree.parse(report).find(".//testsuite")

@@ -1,13 +1,13 @@
-"""Publish the book into _build/publish: the site, a PDF and a zip of it, and the tree that Colab opens.
+"""Publish the book into _build/publish: the site, a PDF, a zip, and what Colab opens.
 
     html/                     the site; with lstm-book.pdf and lstm-book-html.zip in it
-    colab/                    the stamped copy of what is committed: the tree of the branch `colab`
+    colab/                    the stamped copy of what is committed: the tree of the
+    branch `colab`
 
 All is built from the stamped copy, strictly: a warning ends it.
 """
 
 import argparse
-import os
 import shutil
 import subprocess
 import sys
@@ -16,6 +16,7 @@ from pathlib import Path
 
 import browser
 import stamp
+from lstm.atomic import replacing
 
 OUT = stamp.ROOT / "_build" / "publish"
 STRICT = ["--warningiserror", "--nitpick", "--keep-going", "--quiet"]
@@ -34,15 +35,14 @@ def build(tree, builder):
 
 
 def print_pdf(page_file, path):
-    """Print one page to a PDF with Chromium: maths typeset, bookmarks from the headings, numbered pages."""
-    from playwright.sync_api import sync_playwright
-
+    """Print one page to a PDF with Chromium: maths typeset, bookmarks, page numbers."""
     footer = (
         '<div style="width: 100%; font-size: 8px; text-align: center; color: #555">'
         '<span class="pageNumber"></span></div>'
     )
-    with sync_playwright() as playwright:
-        chromium = browser.launch(playwright)
+    chosen = browser.find()
+    with browser.started_playwright() as playwright:
+        chromium = browser.launch(playwright, chosen)
         page = chromium.new_page(color_scheme="light")
         lost = []
         page.on("requestfailed", lambda request: lost.append(request.url))
@@ -52,29 +52,33 @@ def print_pdf(page_file, path):
         missing = [url for url in lost if not url.endswith("searchindex.js")]
         if missing:  # but for the search, which a PDF has of its own
             raise FileNotFoundError(f"{page_file.name} lacks {', '.join(missing)}")
-        page.pdf(path=path, format="A4", print_background=True, scale=SCALE, outline=True, tagged=True,
-                 display_header_footer=True, header_template="<span></span>", footer_template=footer,
-                 margin={"top": "18mm", "bottom": "18mm", "left": "18mm", "right": "18mm"})  # fmt: skip
+        sheet = {"format": "A4", "scale": SCALE, "print_background": True}
+        sheet["margin"] = dict.fromkeys(("top", "bottom", "left", "right"), "18mm")
+        ends = {"header_template": "<span></span>", "footer_template": footer}
+        reading = {"outline": True, "tagged": True, "display_header_footer": True}
+        page.pdf(path=path, **sheet, **ends, **reading)
         chromium.close()
 
 
 def pack(folder, path):
     """Write a folder into a zip, whole or not at all."""
-    partial = path.with_suffix(".partial")
-    with zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED) as archive:
+    with (
+        replacing(path) as partial,
+        zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED) as archive,
+    ):
         for file in sorted(f for f in folder.rglob("*") if f.is_file()):
             name = Path("lstm-book") / file.relative_to(folder)
             info = zipfile.ZipInfo(name.as_posix(), EPOCH)
             info.external_attr = 0o644 << 16
             archive.writestr(info, file.read_bytes(), zipfile.ZIP_DEFLATED)
-    os.replace(partial, path)
 
 
 def check(html, repository):
-    """Raise ValueError unless every chapter's page opens in Colab at the published address."""
+    """Raise ValueError unless every chapter's page opens in Colab, as published."""
     for notebook in sorted((OUT / "colab/chapters").glob("*.ipynb")):
         page = html / f"chapters/{notebook.stem}.html"
-        if stamp.colab(repository, notebook.stem) not in page.read_text(encoding="utf-8"):  # fmt: skip
+        address = stamp.colab(repository, notebook.stem)
+        if address not in page.read_text(encoding="utf-8"):
             raise ValueError(f"{page} has no button that opens it in Colab")
 
 
@@ -87,7 +91,7 @@ def publish(repository):
     shutil.move(build(OUT / "colab", "html"), html)
     check(html, repository)
     single = build(OUT / "colab", "singlehtml")
-    # Sphinx takes the first page to lie at the top: there its links to styles and scripts hold
+    # Sphinx takes the first page to lie at the top: there its links to styles hold
     print_pdf(shutil.move(single / "book/intro.html", single / "book.html"), OUT / PDF)
     pack(html, OUT / ZIP)
     for name in (PDF, ZIP):
@@ -102,7 +106,8 @@ def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("repository", nargs="?", default="", help=f"as {stamp.PLACEHOLDER}")  # fmt: skip
+    text = f"as {stamp.PLACEHOLDER}"
+    parser.add_argument("repository", nargs="?", default="", help=text)
     args = parser.parse_args()
     try:
         repository = stamp.github(args.repository)
@@ -113,7 +118,10 @@ def main():
         sys.exit(
             f"error: only what is committed is published; not committed:\n{listed}"
         )
-    html = publish(repository)
+    try:
+        html = publish(repository)
+    except browser.NoBrowserError as error:
+        sys.exit(f"error: {error}")
     for path in (html / "index.html", html / PDF, html / ZIP):
         print(f"{path.stat().st_size / 1e6:6.1f} MB  {path}")
     print(f"stamped for {repository} at {stamp.commit()}: {OUT / 'colab'}")

@@ -1,7 +1,8 @@
-"""Stamp a copy of the book with the address it is published at: set-up cells, launch buttons, badges, links.
+"""Stamp a copy of the book with the address that it is published at.
 
-The repository itself knows no address. One value, as https://github.com/OWNER/NAME, goes into a copy of what is
-committed; that copy is what Colab opens (the branch `colab`) and what the published pages are built from.
+The repository itself knows no address. One value, as https://github.com/OWNER/NAME,
+goes into a copy of what is committed; that copy is what Colab opens (the branch
+`colab`) and what the published pages are built from.
 """
 
 import argparse
@@ -34,12 +35,11 @@ launch_buttons:
 
 
 def github(address):
-    """The address of a repository on GitHub without `.git` and `/` at its end; raises ValueError for any other."""
+    """The address of a repository on GitHub, tidied; ValueError for any other."""
     tidy = address.strip().rstrip("/").removesuffix(".git")
     if not GITHUB.fullmatch(tidy) or tidy == PLACEHOLDER:
-        raise ValueError(
-            f"REPOSITORY is {address!r}: expected the address this book is published at, as {PLACEHOLDER}"
-        )
+        expected = f"the address this book is published at, as {PLACEHOLDER}"
+        raise ValueError(f"REPOSITORY is {address!r}: expected {expected}")
     return tidy
 
 
@@ -63,12 +63,13 @@ def commit(root=ROOT):
 
 
 def changes(root=ROOT):
-    """What differs from the commit, as git lists it: a published copy would not hold it."""
+    """What differs from the commit, as git lists it: not in a published copy."""
     return git("status", "--porcelain", root=root).decode().splitlines()
 
 
 def git(*arguments, root=ROOT):
-    return subprocess.run(["git", *arguments], cwd=root, check=True, capture_output=True).stdout  # fmt: skip
+    command = ["git", *arguments]
+    return subprocess.run(command, cwd=root, check=True, capture_output=True).stdout
 
 
 def export(tree, root=ROOT):
@@ -79,37 +80,44 @@ def export(tree, root=ROOT):
 
 
 def stamp_chapters(tree, source):
-    """Put the address to install from into the set-up cell of every notebook and of its source."""
-    notebooks = sorted(tree.glob("chapters/*.ipynb"))
-    for path in notebooks:
+    """Put the address to install from into the set-up cell, there and in notebooks."""
+    stamped = f'SOURCE = "{source}"'
+    replace(tree / "chapters/src/setup.py", UNSTAMPED, stamped)
+    for path in notebooks(tree):
         notebook = nbformat.read(path, as_version=4)
         found = [cell for cell in notebook.cells if UNSTAMPED in cell.source]
         if len(found) != 1:
-            raise ValueError(f"{path.name} has {len(found)} cells with {UNSTAMPED}, expected one")  # fmt: skip
-        found[0].source = found[0].source.replace(UNSTAMPED, f'SOURCE = "{source}"')
+            count = f"{len(found)} cells with {UNSTAMPED}"
+            raise ValueError(f"{path.name} has {count}, expected one")
+        found[0].source = found[0].source.replace(UNSTAMPED, stamped)
         nbformat.write(notebook, path)
-        replace(tree / f"chapters/src/{path.stem}.py", UNSTAMPED, f'SOURCE = "{source}"')  # fmt: skip
-    return notebooks
+
+
+def notebooks(tree):
+    """The chapters of a copy of the book."""
+    return sorted(tree.glob("chapters/*.ipynb"))
 
 
 def stamp(tree, repository, revision):
-    """Stamp a copy for the repository it is published at: chapters, launch buttons, badges and links."""
-    chapters = stamp_chapters(tree, f"git+{repository}@{revision}")
+    """Stamp a copy for its repository: chapters, launch buttons, badges and links."""
+    stamp_chapters(tree, f"git+{repository}@{revision}")
     config = tree / "_config.yml"
     replace(config, 'baseurl: ""', f"baseurl: {site(repository)}")
-    config.write_text(
-        config.read_text(encoding="utf-8")
-        + CONFIG.format(repository=repository, branch=BRANCH),
-        encoding="utf-8",
-    )
-    badges = "".join(
-        f"- [![{title(path)}: open in Colab]({BADGE})]({colab(repository, path.stem)}) {title(path)}\n"
-        for path in chapters
-    )
-    readme = tree / "README.md"
-    replace(readme, BADGES, f"Read it at {site(repository)}, or run a chapter in Colab:\n\n{badges}")  # fmt: skip
+    with config.open("a", encoding="utf-8") as file:
+        file.write(CONFIG.format(repository=repository, branch=BRANCH))
+    badges = "".join(badge(repository, path) for path in notebooks(tree))
+    readme, where = tree / "README.md", f"Read it at {site(repository)}"
+    replace(readme, BADGES, f"{where}, or run a chapter in Colab:\n\n{badges}")
     replace(readme, PLACEHOLDER, repository)
     replace(tree / "book/intro.md", DOWNLOADS, downloads(site(repository)))
+
+
+def badge(repository, path):
+    """A line that opens a chapter in Colab."""
+    notebook = nbformat.read(path, as_version=4)
+    title = notebook.cells[0].source.splitlines()[0].lstrip("# ")
+    address = colab(repository, path.stem)
+    return f"- [![{title}: open in Colab]({BADGE})]({address}) {title}\n"
 
 
 def downloads(base):
@@ -118,11 +126,6 @@ def downloads(base):
         f'**In one file.** <a href="{base}{PDF}">PDF</a> of the whole book, or '
         f'<a href="{base}{ZIP}">these pages as a zip</a>, to read without a network.'
     )
-
-
-def title(path):
-    """A chapter's title: its first line without the #."""
-    return nbformat.read(path, as_version=4).cells[0].source.splitlines()[0].lstrip("# ")  # fmt: skip
 
 
 def replace(path, old, new):

@@ -1,7 +1,8 @@
-"""Lean pages: of MathJax, the theme's stylesheet and its icons, a page loads what the book uses.
+"""Lean pages: of MathJax, stylesheet and icons, a page loads what the book uses.
 
-The theme brings 400 kB of rules and 1.7 MB of icons for sites of every kind; MathJax in one file brings a menu of
-400 kB. Without them a page weighs a third, and looks the same.
+The theme brings 400 kB of rules and 1.7 MB of icons for sites of every kind; MathJax in
+one file brings a menu of 400 kB. Without them a page weighs a third, and looks the
+same.
 """
 
 import importlib.util
@@ -20,7 +21,7 @@ UNUSED = ["scripts/fontawesome.js", "scripts/fontawesome.js.map", "locales"]
 
 
 def copy_mathjax(static, parts):
-    """Copy the parts of MathJax that `mathjax3_config` loads, and what these load in their turn."""
+    """Copy the parts of MathJax that `mathjax3_config` loads, and what these load."""
     package = importlib.util.find_spec("sphinx-mathjax-offline").origin
     source, target = Path(package).parent / "static/mathjax", static / "mathjax"
     shutil.rmtree(target, ignore_errors=True)
@@ -42,7 +43,7 @@ def rules(css):
 
 
 def trim(css, words):
-    """Leave out the rules for classes and ids that are not among the words of any page or script."""
+    """Leave out the rules for classes and ids that no page and no script names."""
 
     def used(selector):
         required = re.sub(r":not\([^)]*\)", "", selector)
@@ -62,7 +63,7 @@ def trim(css, words):
 
 
 def trim_icons(static, css):
-    """Keep of the icon font the signs that the two stylesheets show, in one file; returns the first of them."""
+    """Keep of the icon font the signs that the stylesheets show; returns the first."""
     styles = css + (static / BOOK_STYLES).read_text(encoding="utf-8")
     signs = [int(code, 16) for code in re.findall(r'"\\([ef]\w{3})"', styles)]
     signs += [ord(sign) for sign in re.findall("[\ue000-\uf8ff]", styles)]
@@ -78,7 +79,7 @@ def trim_icons(static, css):
 
 
 def drop_mathjax(app, page, template, context, doctree):
-    """Leave MathJax out of a page without formulas; Sphinx loads it where the pages below have some."""
+    """Leave MathJax out of a page without formulas, whatever the pages below have."""
     alone = app.builder.name == "html" and doctree is not None
     if alone and not any(doctree.findall(nodes.math)):
         scripts = context["script_files"]

@@ -1,36 +1,27 @@
+# ---
+# part: Understand
+# question: How do equations become a language model?
+# proved: each number of a step, by hand; 500 epochs on *The Time Machine*
+# minutes: 2
+# ---
+
 # %% [markdown]
 r"""
 # 2. An LSTM from bare tensors
 
-**What you will build.** A character language model: an LSTM of fourteen tensors and thirty lines, trained on
-H. G. Wells's *The Time Machine* until it can continue "time traveller".
+**What you will build.** A character language model: an LSTM of fourteen tensors and
+thirty lines, trained on H. G. Wells's *The Time Machine* until it can continue "time
+traveller".
 
-**What you will learn.** How text becomes tensors. How the equations of chapter 1 become a loop. What perplexity
-measures, and why a perplexity of 1.1 on 10,000 characters is mostly memory.
+**What you will learn.** How text becomes tensors. How the equations of chapter 1 become
+a loop. What perplexity measures, and why a perplexity of 1.1 on 10,000 characters is
+mostly memory.
 
-**What you need.** Chapter 1. The training follows the study notes to the letter: 256 hidden units, minibatches of 32,
-35 time steps, learning rate 1, 500 epochs, through the library `d2l` of *Dive into Deep Learning*. It takes one to three
-minutes on two processor cores.
+**What you need.** Chapter 1. The training follows the study notes to the letter: 256
+hidden units, minibatches of 32, 35 time steps, learning rate 1, 500 epochs, through the
+library `d2l` of *Dive into Deep Learning*. It takes one to three minutes on two
+processor cores.
 """
-
-# %% tags=["hide-input"]
-# Colab starts without the book's package. This installs it, with d2l, and moves nothing else.
-import importlib.util
-import subprocess
-import sys
-
-SOURCE = ""  # a published copy of the book holds its address here
-
-if importlib.util.find_spec("lstm") is None:
-    if not SOURCE:
-        raise ModuleNotFoundError(
-            "The package lstm is not installed, and this copy of the chapter does not know where to get it. In a clone "
-            "of the book, run: python -m pip install --no-deps d2l==0.17.6 --editable . "
-            "Elsewhere, put the repository's address into SOURCE, as git+https://…"
-        )
-    pip = [sys.executable, "-m", "pip", "install", "-qq", "--no-deps"]
-    subprocess.run([*pip, "d2l==0.17.6", SOURCE], check=True)
-    importlib.invalidate_caches()
 
 # %%
 import math
@@ -41,19 +32,21 @@ from torch.nn.functional import cross_entropy, one_hot
 from torch.testing import assert_close
 
 import lstm as book
-from lstm import bench, plotting
+from lstm import bench, figures
 from lstm.d2l import curve, d2l
-from lstm.plotting import plt
+from lstm.figures import plt
 
 # %% [markdown]
 r"""
-`lstm.d2l` gives the notes' version of d2l, 0.17, whose own version pins no longer install, on today's PyTorch. It
-changes nothing in how d2l computes; its few repairs are listed at the top of `lstm/d2l.py`.
+`lstm.d2l` gives the notes' version of d2l, 0.17, whose own version pins no longer
+install, on today's PyTorch. It changes nothing in how d2l computes; its few repairs are
+listed at the top of `lstm/d2l.py`.
 
 ## 2.1 The text
 
-The loader returns an iterator over minibatches and a vocabulary. With no network and no copy of the book at hand,
-a short story that ships with this project stands in, and the first line says so.
+The loader returns an iterator over minibatches and a vocabulary. With no network and no
+copy of the book at hand, a short story that ships with this project stands in, and the
+first line says so.
 """
 
 # %% tags=["nbval-ignore-output"]
@@ -66,9 +59,10 @@ print(vocab.idx_to_token)
 
 # %% [markdown]
 r"""
-The text is letters and spaces only: small letters, everything else turned into spaces. A **token** here is one
-character. The **vocabulary** numbers the 26 letters and the space from 1 on, by falling frequency, and keeps 0 for
-unknown symbols. Only the first 10,000 tokens are used: remember that number.
+The text is letters and spaces only: small letters, everything else turned into spaces.
+A **token** here is one character. The **vocabulary** numbers the 26 letters and the
+space from 1 on, by falling frequency, and keeps 0 for unknown symbols. Only the first
+10,000 tokens are used: remember that number.
 """
 
 # %%
@@ -83,23 +77,27 @@ print(len(vocab), "symbols,", len(corpus), "tokens")
 
 # %% [markdown]
 r"""
-How often is each symbol used in the whole text? The space leads, then e, t, a, as in most English texts; j, q, x and z
-bring up the rear.
+How often is each symbol used in the whole text? The space leads, then e, t, a, as in
+most English texts; j, q, x and z bring up the rear.
 """
 
-# %% alt="One bar for each symbol, in falling order. The space is the tallest, followed by e, t and a; at the right end the bars of j, q, x and z can hardly be seen."
+# %%
+#| fig-alt: >-
+#|   One bar for each symbol, in falling order. The space is the tallest, followed by
+#|   e, t and a; at the right end the bars of j, q, x and z can hardly be seen.
 counts = {symbol.replace(" ", "␣"): count for symbol, count in vocab.token_freqs}
 assert list(counts)[:4] == ["␣", "e", "t", "a"]
 assert set(list(counts)[-4:]) == set("jqxz")
 frequency = {symbol: count / sum(counts.values()) for symbol, count in counts.items()}
-plotting.bars(frequency, "symbol", "share of the text")
+figures.bars(frequency, "symbol", "share of the text")
 plt.show()
 
 # %% [markdown]
 r"""
-Two things about d2l's loader are worth knowing. It joins the lines of the file with *no* space between, so that the
-last word of a line and the first of the next become one word. And `vocab` silently turns a symbol that it does not know
-into `<unk>`; this book's own `Vocab` raises an error instead.
+Two things about d2l's loader are worth knowing. It joins the lines of the file with
+*no* space between, so that the last word of a line and the first of the next become one
+word. And `vocab` silently turns a symbol that it does not know into `<unk>`; this
+book's own `Vocab` raises an error instead.
 """
 
 # %%
@@ -118,10 +116,11 @@ except ValueError as error:
 r"""
 ## 2.2 One minibatch
 
-A minibatch holds 32 passages of 35 tokens. The targets are the same passages, one token later: the task at every step
-is to say what comes next. Row 3 of the next minibatch goes on where row 3 of this one stops, so the state can be
-carried over. Eight minibatches go through the 10,000 tokens: that is an **epoch**. Each epoch starts at a random offset
-of up to 35 tokens.
+A minibatch holds 32 passages of 35 tokens. The targets are the same passages, one token
+later: the task at every step is to say what comes next. Row 3 of the next minibatch
+goes on where row 3 of this one stops, so the state can be carried over. Eight
+minibatches go through the 10,000 tokens: that is an **epoch**. Each epoch starts at a
+random offset of up to 35 tokens.
 """
 
 # %%
@@ -143,9 +142,9 @@ print("then    ", repr(show(X_next[0])))
 
 # %% [markdown]
 r"""
-A network multiplies, so a symbol must become a vector: 28 numbers, all 0 but a 1 at the symbol's index (**one-hot**),
-and they must be floats, as the weights are. The time axis comes first, so that a loop over the tensor is a loop over
-time.
+A network multiplies, so a symbol must become a vector: 28 numbers, all 0 but a 1 at the
+symbol's index (**one-hot**), and they must be floats, as the weights are. The time axis
+comes first, so that a loop over the tensor is a loop over time.
 """
 
 # %%
@@ -158,24 +157,26 @@ one_hot(torch.tensor([0, 2]), 5)
 r"""
 ## 2.3 Fourteen tensors
 
-Each gate of (1.3) to (1.5), and the candidate of (1.6), has a weight for the input, a weight for the hidden state and a
-bias. An output layer turns the hidden state into one score for each symbol,
-$\mathbf{Y}_t = \mathbf{H}_t \mathbf{W}_{hq} + \mathbf{b}_q$. That makes $4 \cdot 3 + 2 = 14$ tensors. Weights start as
-small random numbers, to tell the units apart; biases start at zero.
+Each gate of (1.3) to (1.5), and the candidate of (1.6), has a weight for the input, a
+weight for the hidden state and a bias. An output layer turns the hidden state into one
+score for each symbol, $\mathbf{Y}_t = \mathbf{H}_t \mathbf{W}_{hq} + \mathbf{b}_q$.
+That makes $4 \cdot 3 + 2 = 14$ tensors. Weights start as small random numbers, to tell
+the units apart; biases start at zero.
 
-The three cells that follow quote `lstm/scratch.py` word for word. Their names, arguments and order are the notes'.
+The three cells that follow quote `lstm/scratch.py` word for word. Their names,
+arguments and order are the notes'.
 """
 
 
 # %%
 # lstm/scratch.py
 def get_lstm_params(vocab_size, num_hiddens, device=None):
-    """The 14 parameters: a triple for each gate (i, f, o), one for the candidate (c), the output layer.
+    """The 14 parameters: triples for the gates i, f, o and the candidate c; the output.
 
-    Weights are drawn from a normal distribution of standard deviation 0.01; biases are zero.
-    Returns [W_xi, W_hi, b_i, W_xf, W_hf, b_f, W_xo, W_ho, b_o, W_xc, W_hc, b_c, W_hq, b_q];
-    W_x*: (V, H)   W_h*: (H, H)   b_*: (H)   W_hq: (H, V)   b_q: (V)
-    Raises ValueError unless both sizes are positive integers.
+    Weights are drawn from a normal distribution of standard deviation 0.01; biases are
+    zero. Returns [W_xi, W_hi, b_i, W_xf, W_hf, b_f, W_xo, W_ho, b_o, W_xc, W_hc, b_c,
+    W_hq, b_q]; W_x*: (V, H)   W_h*: (H, H)   b_*: (H)   W_hq: (H, V)   b_q: (V) Raises
+    ValueError unless both sizes are positive integers.
     """
     for name, size in {"vocab_size": vocab_size, "num_hiddens": num_hiddens}.items():
         if not isinstance(size, int) or size < 1:
@@ -195,8 +196,8 @@ def get_lstm_params(vocab_size, num_hiddens, device=None):
 
 # %% [markdown]
 r"""
-Count them: with 28 symbols and 256 units there are about thirty times as many parameters as there are characters to
-learn from. We come back to this.
+Count them: with 28 symbols and 256 units there are about thirty times as many
+parameters as there are characters to learn from. We come back to this.
 """
 
 # %%
@@ -224,8 +225,8 @@ def init_lstm_state(batch_size, num_hiddens, device=None):
 r"""
 ## 2.4 The network
 
-Read the loop beside section 1.9: six lines, six equations. The scores of all steps are joined into one long list, step
-after step, as the loss expects.
+Read the loop beside section 1.9: six lines, six equations. The scores of all steps are
+joined into one long list, step after step, as the loss expects.
 """
 
 
@@ -257,8 +258,9 @@ def lstm(inputs, state, params):
 r"""
 ## 2.5 One step, number by number
 
-Does the code compute the equations? We take a batch of $N = 2$, $D = 3$ inputs and $H = 5$ units, and write
-each sum out in plain Python: no tensors, no broadcasting, nothing to hide a mistake in.
+Does the code compute the equations? We take a batch of $N = 2$, $D = 3$ inputs and
+$H = 5$ units, and write each sum out in plain Python: no tensors, no broadcasting,
+nothing to hide a mistake in.
 """
 
 # %%
@@ -302,8 +304,9 @@ print("2 x 3 scores, too")
 
 # %% [markdown]
 r"""
-A state goes in as it comes out, so a sequence may be cut anywhere: two halves, with the state carried over, equal the
-whole. This is what lets training go through a long text in pieces.
+A state goes in as it comes out, so a sequence may be cut anywhere: two halves, with the
+state carried over, equal the whole. This is what lets training go through a long text
+in pieces.
 """
 
 # %%
@@ -317,8 +320,9 @@ assert_close(end_of_halves, end)
 
 # %% [markdown]
 r"""
-A state of another batch size does not fit, and raises an error. There is one exception, and it is a trap: a state for a
-batch of 1 is stretched to any batch in silence (broadcasting). `nn.LSTM` refuses both.
+A state of another batch size does not fit, and raises an error. There is one exception,
+and it is a trap: a state for a batch of 1 is stretched to any batch in silence
+(broadcasting). `nn.LSTM` refuses both.
 """
 
 
@@ -342,17 +346,20 @@ assert lstm(sequence, zero_state(1), small)[0].shape == (8 * 2, 3)
 r"""
 ## 2.6 Perplexity
 
-The model gives a probability to each possible next symbol. **Perplexity** is the exponential of the mean cross
-entropy,
+The model gives a probability to each possible next symbol. **Perplexity** is the
+exponential of the mean cross entropy,
 
-$$\operatorname{PPL} = \exp\Bigl(-\frac{1}{T} \sum_{t=1}^{T} \ln p(x_t \mid x_1, \dots, x_{t-1})\Bigr), \tag{2.1}$$
+$$\operatorname{PPL} =
+  \exp\Bigl(-\frac{1}{T} \sum_{t=1}^{T} \ln p(x_t \mid x_1, \dots, x_{t-1})\Bigr),
+    \tag{2.1}$$
 
-where $p$ is what the model gave to the symbol that came. Read it as a number of choices: perplexity 28 is guessing
-among 28 equally likely symbols, 1 is knowing. An untrained network guesses; one that knows only how frequent each
-letter is does better.
+where $p$ is what the model gave to the symbol that came. Read it as a number of
+choices: perplexity 28 is guessing among 28 equally likely symbols, 1 is knowing. An
+untrained network guesses; one that knows only how frequent each letter is does better.
 
-d2l's `RNNModelScratch` is a thin wrapper around our three functions: it draws the parameters with `get_lstm_params`,
-turns indices into one-hot floats, and calls `lstm`; its `begin_state` calls `init_lstm_state`.
+d2l's `RNNModelScratch` is a thin wrapper around our three functions: it draws the
+parameters with `get_lstm_params`, turns indices into one-hot floats, and calls `lstm`;
+its `begin_state` calls `init_lstm_state`.
 """
 
 # %%
@@ -385,27 +392,38 @@ print(f"untrained {untrained:.0f}")
 r"""
 ## 2.7 Training: 500 epochs
 
-This is the notes' call, unchanged: 500 epochs of 8 minibatches, 4,000 updates. `train_ch8` uses plain stochastic gradient descent, clips the gradient to norm 1,
-carries the state from minibatch to minibatch (detached, so that gradients stop there), and prints the continuation of
-two prefixes at the end. Speeds are masked in the committed page, since they differ from run to run; run the cell to
-see yours.
+This is the notes' call, unchanged: 500 epochs of 8 minibatches, 4,000 updates.
+`train_ch8` uses plain stochastic gradient descent, clips the gradient to norm 1,
+carries the state from minibatch to minibatch (detached, so that gradients stop there),
+and prints the continuation of two prefixes at the end. Speeds are masked in the
+committed page, since they differ from run to run; run the cell to see yours.
 """
 
-# %% tags=["nbval-ignore-output"] alt="Drawn by d2l during training: perplexity against the epoch, up to 500. The curve falls all the way, fast in the first epochs, slower later, and ends a little above 1."
+# %% tags=["nbval-ignore-output"]
+#| fig-alt: >-
+#|   Drawn by d2l during training: perplexity against the epoch, up to 500. The curve
+#|   falls all the way, fast in the first epochs, slower later, and ends a little above
+#|   1.
 num_epochs, lr = 500, 1
 d2l.train_ch8(net, train_iter, vocab, lr, num_epochs, device)
 
 # %% [markdown]
 r"""
-The same curve, larger, with the two baselines: one point for every tenth epoch. The first points lie at the height of
-the letter frequencies: so far the network knows only how common each symbol is. Then the curve falls, for hundreds of
-epochs, almost to 1. (Section 3.6 draws every epoch: there the plateau at the start shows.)
+The same curve, larger, with the two baselines: one point for every tenth epoch. The
+first points lie at the height of the letter frequencies: so far the network knows only
+how common each symbol is. Then the curve falls, for hundreds of epochs, almost to 1.
+(Section 3.6 draws every epoch: there the plateau at the start shows.)
 """
 
-# %% alt="Training perplexity with two dashed levels. The curve sets out at the lower one, the letter frequencies, far under the level of guessing among 28, and sinks until it flattens out close to 1."
+# %%
+#| fig-alt: >-
+#|   Training perplexity with two dashed levels. The curve sets out at the lower one,
+#|   the letter frequencies, far under the level of guessing among 28, and sinks until
+#|   it flattens out close to 1.
 epochs, perplexities = curve()
-plotting.lines({"training perplexity": perplexities}, "epoch", "perplexity", x=epochs, ylim=(0, 30),
-               levels={"guessing among 28": 28, "letter frequencies": by_frequency})  # fmt: skip
+training = {"training perplexity": perplexities}
+levels = {"guessing among 28": 28, "letter frequencies": by_frequency}
+figures.lines(training, "epoch", "perplexity", x=epochs, ylim=(0, 30), levels=levels)
 plt.show()
 
 # %%
@@ -418,22 +436,25 @@ assert min(perplexities) <= 1.3  # what the notes report, reached
 r"""
 ## 2.8 The notes' figures beside ours
 
-The notes report a perplexity of 1.3 and 17,736 tokens a second on a GPU (`cuda:0`, not named). Ours, from the
-curve above: the value of the last epoch, and the best of the 50 that were recorded.
+The notes report a perplexity of 1.3 and 17,736 tokens a second on a GPU (`cuda:0`, not
+named). Ours, from the curve above: the value of the last epoch, and the best of the 50
+that were recorded.
 """
 
 # %% tags=["nbval-ignore-output"]
-book.Table(("", "perplexity"), [
+rows = [
     ("the notes", "1.3"),
     ("this run, last epoch", f"{perplexities[-1]:.2f}"),
     ("this run, best epoch recorded", f"{min(perplexities):.2f}"),
-])  # fmt: skip
+]
+book.Table(("", "perplexity"), rows)
 
 # %% [markdown]
 r"""
-The speeds come from `make bench`, which times training steps of the same shape (forward, backward, clipping, update) side
-by side in several rounds, and keeps the medians with machine, versions and date. The rows are what this project
-measured; `make bench` prints yours.
+The speeds come from `make bench`, which times training steps of the same shape
+(forward, backward, clipping, update) side by side in several rounds, and keeps the
+medians with machine, versions and date. The rows are what this project measured;
+`make bench` prints yours.
 """
 
 
@@ -447,8 +468,9 @@ book.Table(("code", "tokens/s", "measured on"), rows)
 
 # %% [markdown]
 r"""
-On two processor cores this is faster than what the notes report for their GPU. The likely reason, not measured here: each
-operation is so small that a GPU spends its time waiting to be told the next one.
+On two processor cores this is faster than what the notes report for their GPU. The
+likely reason, not measured here: each operation is so small that a GPU spends its time
+waiting to be told the next one.
 """
 
 # %%
@@ -472,9 +494,10 @@ for text in continuations:
 
 # %% [markdown]
 r"""
-Is that writing, or reciting? We look for the longest piece of each continuation, prefix not counted, that stands letter for
-letter in the training text. For comparison we do the same with 50-letter pieces of the pages that follow in the same
-book, which the network never saw.
+Is that writing, or reciting? We look for the longest piece of each continuation, prefix
+not counted, that stands letter for letter in the training text. For comparison we do
+the same with 50-letter pieces of the pages that follow in the same book, which the
+network never saw.
 """
 
 
@@ -504,19 +527,23 @@ print(f"unseen pages: {sum(chance) / len(chance):.1f} letters on average")
 
 # %% [markdown]
 r"""
-Reciting. What the model "writes" matches the training text for much longer than honest pages of the same book do.
+Reciting. What the model "writes" matches the training text for much longer than honest
+pages of the same book do.
 """
 
 # %% [markdown]
 r"""
 ## 2.10 What a perplexity near 1 means here, and what it does not
 
-The number is honest: the model predicts the next character of these 10,000 nearly always. But it was measured on the
-text it was trained on, and there was no other. With about 300,000 parameters for 10,000 characters, learning by heart is
-the easiest way to a low loss. The proof is what happens on the pages that follow in the same book, by the same author.
+The number is honest: the model predicts the next character of these 10,000 nearly
+always. But it was measured on the text it was trained on, and there was no other. With
+about 300,000 parameters for 10,000 characters, learning by heart is the easiest way to
+a low loss. The proof is what happens on the pages that follow in the same book, by the
+same author.
 
-(The perplexity on the training text is now higher than in the curve. This measurement is stricter: the text is read in one
-go, the state carried over 10,000 steps, where training never carried it beyond 280.)
+(The perplexity on the training text is now higher than in the curve. This measurement
+is stricter: the text is read in one go, the state carried over 10,000 steps, where
+training never carried it beyond 280.)
 """
 
 # %%
@@ -528,48 +555,66 @@ assert on_training < 2.5
 assert on_following > 4 * on_training
 assert on_following > by_frequency  # worse than a table of letter frequencies
 
-# %% alt="Three bars of perplexity. The one for the 10,000 characters it was trained on is tiny; the one for the next 6,000 is the tallest and overtops even the third, letter frequencies without a network."
-plotting.bars({"the 10,000\nit was trained on": on_training, "the next 6,000": on_following,
-               "letter frequencies\n(no network)": by_frequency}, "", "perplexity")  # fmt: skip
+# %%
+#| fig-alt: >-
+#|   Three bars of perplexity. The one for the 10,000 characters it was trained on is
+#|   tiny; the one for the next 6,000 is the tallest and overtops even the third,
+#|   letter frequencies without a network.
+measured = {
+    "the 10,000\nit was trained on": on_training,
+    "the next 6,000": on_following,
+    "letter frequencies\n(no network)": by_frequency,
+}
+figures.bars(measured, "", "perplexity")
 plt.show()
 
 # %% [markdown]
 r"""
-On unseen text the model is far worse than on its own. It does worse even than the bare letter frequencies, since
-it is often sure and wrong. So 1.1 shows that the code learns (that its gradients are right is shown in section 3.5),
-and that 35 steps of truncated backpropagation suffice to store a text. It does not show that the model has learned
+On unseen text the model is far worse than on its own. It does worse even than the bare
+letter frequencies, since it is often sure and wrong. So 1.1 shows that the code learns
+(that its gradients are right is shown in section 3.5), and that 35 steps of truncated
+backpropagation suffice to store a text. It does not show that the model has learned
 English. A language model is judged on text held out from training.
 
 ## Summary
 
-- Text becomes tokens, tokens become indices, indices become one-hot vectors, time axis first.
-- The scratch LSTM is fourteen tensors and a loop whose body is the six equations; number by number it is right.
-- Perplexity is $e$ to the mean cross entropy: 28 for guessing, about 17 for letter frequencies, 1 for knowing.
-- 500 epochs reach the notes' 1.3 and go below. That is training perplexity: mostly memory.
+- Text becomes tokens, tokens become indices, indices become one-hot vectors, time axis
+  first.
+- The scratch LSTM is fourteen tensors and a loop whose body is the six equations;
+  number by number it is right.
+- Perplexity is $e$ to the mean cross entropy: 28 for guessing, about 17 for letter
+  frequencies, 1 for knowing.
+- 500 epochs reach the notes' 1.3 and go below. That is training perplexity: mostly
+  memory.
 
 ## Exercises
 
-1. *(easy)* A model gives the right symbol probability 1 at half of the places and $1/28$ at the others. What is its
-   perplexity?
-2. *(easy)* Replace the likeliest symbol in the prediction by a random draw from the probabilities. What changes?
-3. *(medium)* Train with `use_random_iter=True`, in both `load_data_time_machine` and `train_ch8`. The state is then zero
-   at the start of every minibatch. What happens to the curve, and why?
-4. *(medium)* The four products with `X` pick rows of `W_x`. Replace one-hot and product by indexing and measure
-   the speed.
-5. *(medium)* Add 1 to `b_f` at the start. Compare the length of the plateau, with section 3.6's `train`, which records
-   every epoch.
-6. *(hard)* Train on the first 8,000 tokens (`max_tokens=8000`), hold out the next 2,000, and draw both perplexities against the epoch. When would you
-   stop?
-7. *(hard)* Find the smallest number of hidden units that still reaches a training perplexity of 1.3 in 500 epochs, and
-   compare its parameters with the 10,000 characters.
+1. *(easy)* A model gives the right symbol probability 1 at half of the places and
+   $1/28$ at the others. What is its perplexity?
+2. *(easy)* Replace the likeliest symbol in the prediction by a random draw from the
+   probabilities. What changes?
+3. *(medium)* Train with `use_random_iter=True`, in both `load_data_time_machine` and
+   `train_ch8`. The state is then zero at the start of every minibatch. What happens to
+   the curve, and why?
+4. *(medium)* The four products with `X` pick rows of `W_x`. Replace one-hot and product
+   by indexing and measure the speed.
+5. *(medium)* Add 1 to `b_f` at the start. Compare the length of the plateau, with
+   section 3.6's `train`, which records every epoch.
+6. *(hard)* Train on the first 8,000 tokens (`max_tokens=8000`), hold out the next
+   2,000, and draw both perplexities against the epoch. When would you stop?
+7. *(hard)* Find the smallest number of hidden units that still reaches a training
+   perplexity of 1.3 in 500 epochs, and compare its parameters with the 10,000
+   characters.
 
 ## Further reading
 
-- A. Zhang et al., [Dive into Deep Learning](https://d2l.ai), the sections on language models and on the LSTM, which
-  the notes follow.
-- A. Graves, [Generating sequences with recurrent neural networks](https://arxiv.org/abs/1308.0850), 2013.
-- A. Karpathy, [The unreasonable effectiveness of recurrent neural networks](https://karpathy.github.io/2015/05/21/rnn-effectiveness/),
-  2015.
-- R. Williams, J. Peng, [An efficient gradient-based algorithm for on-line training of recurrent network
-  trajectories](https://doi.org/10.1162/neco.1990.2.4.490), 1990: truncated backpropagation through time.
+- A. Zhang et al., [Dive into Deep Learning](https://d2l.ai), the sections on language
+  models and on the LSTM, which the notes follow.
+- A. Graves, [Generating sequences with recurrent neural
+  networks](https://arxiv.org/abs/1308.0850), 2013.
+- A. Karpathy, [The unreasonable effectiveness of recurrent neural
+  networks](https://karpathy.github.io/2015/05/21/rnn-effectiveness/), 2015.
+- R. Williams, J. Peng, [An efficient gradient-based algorithm for on-line training of
+  recurrent network trajectories](https://doi.org/10.1162/neco.1990.2.4.490), 1990:
+  truncated backpropagation through time.
 """

@@ -1,36 +1,26 @@
+# ---
+# part: Understand
+# question: Is `nn.LSTM` the same function?
+# proved: >-
+#   yes: outputs, states, all gradients; and why training curves differ
+# minutes: 3
+# ---
+
 # %% [markdown]
 r"""
 # 3. The concise LSTM, and the proof that it is the same
 
-**What you will build.** The same recurrent layer in one line, `nn.LSTM(28, 256)`, and a bridge that carries the
-parameters of chapter 2 into it.
+**What you will build.** The same recurrent layer in one line, `nn.LSTM(28, 256)`, and a
+bridge that carries the parameters of chapter 2 into it.
 
-**What you will learn.** That `torch.nn.LSTM` computes what chapter 2 computes, shown in 64-bit floats for outputs,
-states and every gradient. How PyTorch lays out its parameters. And why, if the functions are equal, the two training
-curves of the notes differ.
+**What you will learn.** That `torch.nn.LSTM` computes what chapter 2 computes, shown in
+64-bit floats for outputs, states and every gradient. How PyTorch lays out its
+parameters. And why, if the functions are equal, the two training curves of the notes
+differ.
 
-**What you need.** Chapters 1 and 2. The training takes about a minute on two processor cores, the experiment at the
-end two.
+**What you need.** Chapters 1 and 2. The training takes about a minute on two processor
+cores, the experiment at the end two.
 """
-
-# %% tags=["hide-input"]
-# Colab starts without the book's package. This installs it, with d2l, and moves nothing else.
-import importlib.util
-import subprocess
-import sys
-
-SOURCE = ""  # a published copy of the book holds its address here
-
-if importlib.util.find_spec("lstm") is None:
-    if not SOURCE:
-        raise ModuleNotFoundError(
-            "The package lstm is not installed, and this copy of the chapter does not know where to get it. In a clone "
-            "of the book, run: python -m pip install --no-deps d2l==0.17.6 --editable . "
-            "Elsewhere, put the repository's address into SOURCE, as git+https://…"
-        )
-    pip = [sys.executable, "-m", "pip", "install", "-qq", "--no-deps"]
-    subprocess.run([*pip, "d2l==0.17.6", SOURCE], check=True)
-    importlib.invalidate_caches()
 
 # %%
 import random
@@ -40,9 +30,9 @@ from torch import nn
 from torch.testing import assert_close
 
 import lstm
-from lstm import bench, plotting
+from lstm import bench, figures
 from lstm.d2l import curve, d2l
-from lstm.plotting import plt
+from lstm.figures import plt
 
 device = d2l.try_gpu()
 # a GPU's nn.LSTM would round its factors to 10 bits; code by hand does not
@@ -56,8 +46,9 @@ train_iter, vocab = d2l.load_data_time_machine(batch_size, num_steps)
 r"""
 ## 3.1 One line for the layer
 
-`nn.LSTM` is the recurrent layer alone: it maps a sequence of vectors to a sequence of hidden states. It has no output
-layer. d2l's `RNNModel` adds the one-hot encoding in front and a linear layer behind.
+`nn.LSTM` is the recurrent layer alone: it maps a sequence of vectors to a sequence of
+hidden states. It has no output layer. d2l's `RNNModel` adds the one-hot encoding in
+front and a linear layer behind.
 """
 
 # %%
@@ -77,16 +68,22 @@ r"""
 The same call as in chapter 2: plain gradient descent, learning rate 1, 500 epochs.
 """
 
-# %% tags=["nbval-ignore-output"] alt="d2l's plot of the training of nn.LSTM: perplexity drops from its highest value at the left, comes near 1 long before epoch 500, and from there on runs almost level."
+# %% tags=["nbval-ignore-output"]
+#| fig-alt: >-
+#|   d2l's plot of the training of nn.LSTM: perplexity drops from its highest value at
+#|   the left, comes near 1 long before epoch 500, and from there on runs almost level.
 random.seed(0)
 torch.manual_seed(0)
 model = d2l.RNNModel(nn.LSTM(num_inputs, num_hiddens), len(vocab)).to(device)
 num_epochs, lr = 500, 1
 d2l.train_ch8(model, train_iter, vocab, lr, num_epochs, device)
 
-# %% alt="The same training curve on an axis from 0 to 30. It falls quickly for some tens of epochs, then steadily, and lies flat just above 1 in the last third of the run."
+# %%
+#| fig-alt: >-
+#|   The same training curve on an axis from 0 to 30. It falls quickly for some tens of
+#|   epochs, then steadily, and lies flat just above 1 in the last third of the run.
 epochs, perplexities = curve()
-plotting.lines(
+figures.lines(
     {"training perplexity": perplexities}, "epoch", "perplexity", x=epochs, ylim=(0, 30)
 )
 plt.show()
@@ -97,21 +94,23 @@ assert min(perplexities) <= 1.1  # what the notes report, reached
 
 # %% [markdown]
 r"""
-The notes report a perplexity of 1.1 and 234,815 tokens a second on a GPU for this, against 1.3 and 17,736 for the
-scratch code. Our run:
+The notes report a perplexity of 1.1 and 234,815 tokens a second on a GPU for this,
+against 1.3 and 17,736 for the scratch code. Our run:
 """
 
 # %% tags=["nbval-ignore-output"]
-lstm.Table(("", "perplexity"), [
+rows = [
     ("the notes", "1.1"),
     ("this run, last epoch", f"{perplexities[-1]:.2f}"),
     ("this run, best epoch recorded", f"{min(perplexities):.2f}"),
-])  # fmt: skip
+]
+lstm.Table(("", "perplexity"), rows)
 
 # %% [markdown]
 r"""
-And speeds, measured side by side by `make bench`. The function is the same; what differs is that one call replaces
-dozens at every time step, and that the four products of a step are one.
+And speeds, measured side by side by `make bench`. The function is the same; what
+differs is that one call replaces dozens at every time step, and that the four products
+of a step are one.
 """
 
 # %% tags=["nbval-ignore-output"]
@@ -136,8 +135,8 @@ assert speeds["torch.nn.LSTM"] > 1.5 * speeds["scratch (the notes)"]
 
 # %% [markdown]
 r"""
-Two questions are open. Is it really the *same* function? And if it is, why did the notes get 1.3 with one and 1.1 with
-the other?
+Two questions are open. Is it really the *same* function? And if it is, why did the
+notes get 1.3 with one and 1.1 with the other?
 
 ## 3.3 How PyTorch stores the parameters
 
@@ -151,49 +150,66 @@ for name, parameter in small.named_parameters():
 
 # %% [markdown]
 r"""
-Four tensors instead of twelve. Three things differ from the notes' list, and only these.
+Four tensors instead of twelve. Three things differ from the notes' list, and only
+these.
 
-1. **Stacked.** The four gates' matrices lie one below the other, in the order *input, forget, candidate, output*, which
-   PyTorch calls $i, f, g, o$. The notes' list has the order *i, f, o, c*: the last two change places.
-2. **Transposed.** PyTorch multiplies from the other side, $W x$ for a column $x$, as `linear` does. The notes write
-   $x W$. So `weight_ih_l0` is $(4H, D)$ where $\mathbf{W}_{xi}$ is $(D, H)$.
-3. **Two biases.** `bias_ih_l0` and `bias_hh_l0` are added at the same place; only the sum counts.
+1. **Stacked.** The four gates' matrices lie one below the other, in the order *input,
+   forget, candidate, output*, which PyTorch calls $i, f, g, o$. The notes' list has the
+   order *i, f, o, c*: the last two change places.
+2. **Transposed.** PyTorch multiplies from the other side, $W x$ for a column $x$, as
+   `linear` does. The notes write $x W$. So `weight_ih_l0` is $(4H, D)$ where
+   $\mathbf{W}_{xi}$ is $(D, H)$.
+3. **Two biases.** `bias_ih_l0` and `bias_hh_l0` are added at the same place; only the
+   sum counts.
 
-`_l0` is the first layer; chapter 5 has more of them. The package's bridge, word for word:
+`_l0` is the first layer; chapter 5 has more of them. The package's bridge, word for
+word:
 """
+
+# %%
+from lstm.convert import LSTM_NAMES, TORCH_LSTM, named
 
 
 # %%
 # lstm/convert.py
 def to_torch(params):
-    """Return the state_dicts of torch.nn.LSTM(V, H) and torch.nn.Linear(H, V) that compute the same function.
+    """Return the state_dicts of the nn.LSTM(V, H) and nn.Linear(H, V) that do the same.
 
     params: the 14 tensors of `lstm.scratch.get_lstm_params`
-    ->   {weight_ih_l0: (4H, V), weight_hh_l0: (4H, H), bias_ih_l0: (4H), bias_hh_l0: (4H), zeros},
-         {weight: (V, H), bias: (V)}
+    ->   weight_ih_l0: (4H, V), weight_hh_l0: (4H, H), bias_ih_l0, bias_hh_l0: (4H);
+         weight: (V, H), bias: (V)
     Raises ValueError if the list has another length, or a tensor another shape.
     """
-    p = _named(params)
-    biases = torch.cat([p[f"b_{gate}"] for gate in TORCH_GATES])
-    layer = {
-        "weight_ih_l0": torch.cat([p[f"W_x{gate}"].T for gate in TORCH_GATES]),
-        "weight_hh_l0": torch.cat([p[f"W_h{gate}"].T for gate in TORCH_GATES]),
+    p = named(params, LSTM_NAMES)
+    return stack(p, TORCH_LSTM), output_layer(p)
+
+
+def stack(p, gates):
+    """Stack the notes' weights, transposed, in PyTorch's order of the gates."""
+    biases = torch.cat([p[f"b_{gate}"] for gate in gates])
+    return {
+        "weight_ih_l0": torch.cat([p[f"W_x{gate}"].T for gate in gates]),
+        "weight_hh_l0": torch.cat([p[f"W_h{gate}"].T for gate in gates]),
         "bias_ih_l0": biases,
         "bias_hh_l0": torch.zeros_like(biases),
     }
-    return layer, {"weight": p["W_hq"].T.contiguous(), "bias": p["b_q"].clone()}
+
+
+def output_layer(p):
+    """The state_dict of the linear layer that reads the hidden state."""
+    return {"weight": p["W_hq"].T.contiguous(), "bias": p["b_q"].clone()}
 
 
 # %% [markdown]
 r"""
-`_named` puts names to the fourteen tensors and checks their shapes; `TORCH_GATES` is the order `"ifco"`. A list that
-does not fit is refused with a reason:
+`named` puts the notes' names to the fourteen tensors and checks their shapes;
+`LSTM_NAMES` holds these names, and `TORCH_LSTM` PyTorch's order of the gates, `"ifco"`.
+A list that does not fit is refused with a reason:
 """
 
 # %%
-from lstm.convert import TORCH_GATES, _named
-
-assert TORCH_GATES == "ifco"
+assert TORCH_LSTM == "ifco"
+assert LSTM_NAMES[:3] == ("W_xi", "W_hi", "b_i")
 params = lstm.get_lstm_params(28, 256)
 one_missing = params[:-1]
 two_exchanged = [*params[:6], params[7], params[6], *params[8:]]
@@ -207,9 +223,9 @@ for wrong in (one_missing, two_exchanged):
 r"""
 ## 3.4 The proof: outputs and states
 
-We draw fourteen parameters of a decent size (at 0.01 every gate would be 0.5, and much could hide), carry them over,
-and give both the same sequence and the same starting state. All in 64-bit floats, where rounding errors are of the
-order of $10^{-16}$.
+We draw fourteen parameters of a decent size (at 0.01 every gate would be 0.5, and much
+could hide), carry them over, and give both the same sequence and the same starting
+state. All in 64-bit floats, where rounding errors are of the order of $10^{-16}$.
 """
 
 # %%
@@ -245,10 +261,11 @@ print("largest difference below 1e-12:", difference < 1e-12)
 r"""
 ## 3.5 The proof: every gradient
 
-Equal outputs at one point could be luck. Equal gradients say that the functions agree, to first order, in every
-direction around it. We take one random weighted sum of all outputs and both states, and differentiate it with respect
-to all fourteen tensors, the inputs and the initial state. One sum suffices: a difference anywhere would be missed only
-by a coincidence of probability zero.
+Equal outputs at one point could be luck. Equal gradients say that the functions agree,
+to first order, in every direction around it. We take one random weighted sum of all
+outputs and both states, and differentiate it with respect to all fourteen tensors, the
+inputs and the initial state. One sum suffices: a difference anywhere would be missed
+only by a coincidence of probability zero.
 """
 
 # %%
@@ -276,8 +293,9 @@ by_torch = torch.autograd.grad(
 
 # %% [markdown]
 r"""
-PyTorch's gradients come stacked and transposed like its parameters, so `from_torch` carries them back into the notes'
-fourteen. (Both biases of a gate have the same gradient, so we pass one of them, and zero for the other.)
+PyTorch's gradients come stacked and transposed like its parameters, so `from_torch`
+carries them back into the notes' fourteen. (Both biases of a gate have the same
+gradient, so we pass one of them, and zero for the other.)
 """
 
 # %%
@@ -300,8 +318,9 @@ print(len(largest), "gradients agree; the largest relative difference is below 1
 
 # %% [markdown]
 r"""
-So the answer to the first question is yes. The proof would have caught a mistake: here is what happens if the notes'
-gate order is kept, with *o* third and *c* fourth. All shapes fit, nothing complains, and the result is another network.
+So the answer to the first question is yes. The proof would have caught a mistake: here
+is what happens if the notes' gate order is kept, with *o* third and *c* fourth. All
+shapes fit, nothing complains, and the result is another network.
 """
 
 
@@ -323,23 +342,26 @@ assert (output_wrong - output).abs().max() > 0.5
 r"""
 ## 3.6 Why, then, do the curves differ?
 
-Equal functions, unequal curves: something in the *training* must differ. Three suspects:
+Equal functions, unequal curves: something in the *training* must differ. Three
+suspects:
 
 - **the batches**: d2l starts every epoch at a random offset;
-- **the initial weights**, of the layer and of the linear layer behind it: the notes draw $\mathcal{N}(0, 0.01^2)$ with zero
-  biases; `nn.LSTM` draws weights and biases from $\mathcal{U}(-1/\sqrt{H}, 1/\sqrt{H})$, here ±0.0625, several times as wide;
-- **the second bias**: gradient descent moves both biases, so their sum moves about twice as fast (the clipped norm counts
-  both, too).
+- **the initial weights**, of the layer and of the linear layer behind it: the notes
+  draw $\mathcal{N}(0, 0.01^2)$ with zero biases; `nn.LSTM` draws weights and biases
+  from $\mathcal{U}(-1/\sqrt{H}, 1/\sqrt{H})$, here ±0.0625, several times as wide;
+- **the second bias**: gradient descent moves both biases, so their sum moves about
+  twice as fast (the clipped norm counts both, too).
 
-We test them in a controlled run of 150 epochs. The first network is chapter 2's scratch network. The second is `nn.LSTM`
-with *its* initial weights, the same batches, and the second bias held at zero. If sections 3.4 and 3.5 are right, these
-two must draw the same curve. The others change one thing each.
+We test them in a controlled run of 150 epochs. The first network is chapter 2's scratch
+network. The second is `nn.LSTM` with *its* initial weights, the same batches, and the
+second bias held at zero. If sections 3.4 and 3.5 are right, these two must draw the
+same curve. The others change one thing each.
 """
 
 
 # %%
 def train(net, epochs, seed=0):
-    """Train as train_ch8 does, without its drawing; return the perplexity of each epoch."""
+    """Train as train_ch8 does, without its drawing; the perplexity of each epoch."""
     random.seed(seed)  # the same seed, the same batches
     if isinstance(net, nn.Module):
         update = torch.optim.SGD([p for p in net.parameters() if p.requires_grad], lr)
@@ -384,15 +406,20 @@ torch.manual_seed(0)  # the first weights once more
 again = d2l.RNNModelScratch(len(vocab), num_hiddens, device, *functions)
 curves["scratch, other batches"] = train(again, E, seed=1)
 
-# %% alt="Six training curves in two bundles. Scratch, nn.LSTM with the same start (its crosses sit on scratch's line), two biases and other batches run together; the two with nn.LSTM's own start bend down sooner and stay lower."
-plotting.lines(curves, "epoch", "training perplexity", ylim=(0, 30), crosses=1)
+# %%
+#| fig-alt: >-
+#|   Six training curves in two bundles. Scratch, nn.LSTM with the same start (its
+#|   crosses sit on scratch's line), two biases and other batches run together; the two
+#|   with nn.LSTM's own start bend down sooner and stay lower.
+figures.lines(curves, "epoch", "training perplexity", ylim=(0, 30), crosses=1)
 plt.show()
 
 # %% [markdown]
 r"""
-The first two curves lie on each other (crosses on a line): after 1,200 updates in 32-bit floats their perplexities still
-agree to several digits. The second bias changes little, other batches change little. The initial weights change most:
-wider weights leave the plateau sooner.
+The first two curves lie on each other (crosses on a line): after 1,200 updates in
+32-bit floats their perplexities still agree to several digits. The second bias changes
+little, other batches change little. The initial weights change most: wider weights
+leave the plateau sooner.
 """
 
 # %%
@@ -413,14 +440,15 @@ for little in (gain(two_biases), gain(batches), gain(own_two) - gain(own)):
 
 # %% [markdown]
 r"""
-So the second question is answered, too. The gap between the notes' two runs is not a property of scratch and concise
-code. It comes from where training starts; other batches and the second bias matter less. (Our run ends at epoch 150. That
-the gap at epoch 500 has the same cause is likely, not shown.)
+So the second question is answered, too. The gap between the notes' two runs is not a
+property of scratch and concise code. It comes from where training starts; other batches
+and the second bias matter less. (Our run ends at epoch 150. That the gap at epoch 500
+has the same cause is likely, not shown.)
 
 ## 3.7 The book's own layer
 
-The package holds an `LSTM` of its own, built on chapter 1's `lstm_step`, with PyTorch's names. It loads the same
-`state_dict` and swaps in one line. Chapter 4 uses it.
+The package holds an `LSTM` of its own, built on chapter 1's `lstm_step`, with PyTorch's
+names. It loads the same `state_dict` and swaps in one line. Chapter 4 uses it.
 """
 
 # %%
@@ -435,36 +463,45 @@ assert_close(state_ours, state)
 r"""
 ## 3.8 What this chapter does not show
 
-- Equality is shown at random points, in 64-bit floats, for one layer and one direction. The package's tests go further.
-- In 32-bit floats, and with other kernels on a GPU, results differ in the last digits. Over many chaotic training steps
-  such differences grow; equal curves for 150 epochs are not a promise for 500.
-- A lower training perplexity is not a better model of English: section 2.10 applies here unchanged.
+- Equality is shown at random points, in 64-bit floats, for one layer and one direction.
+  The package's tests go further.
+- In 32-bit floats, and with other kernels on a GPU, results differ in the last digits.
+  Over many chaotic training steps such differences grow; equal curves for 150 epochs
+  are not a promise for 500.
+- A lower training perplexity is not a better model of English: section 2.10 applies
+  here unchanged.
 
 ## Summary
 
-- `nn.LSTM` computes what the scratch LSTM computes: outputs, states and all gradients agree to rounding.
+- `nn.LSTM` computes what the scratch LSTM computes: outputs, states and all gradients
+  agree to rounding.
 - Layout: gates stacked $i, f, g, o$; weights transposed; two biases whose sum counts.
-- Same weights, same batches, one bias: one curve. The notes' different curves come from different initial weights.
+- Same weights, same batches, one bias: one curve. The notes' different curves come from
+  different initial weights.
 
 ## Exercises
 
-1. *(easy)* How many numbers does `nn.LSTM(28, 256)` hold, and how many of them are redundant, because two are only ever
-   added?
+1. *(easy)* How many numbers does `nn.LSTM(28, 256)` hold, and how many of them are
+   redundant, because two are only ever added?
 2. *(easy)* Write `weight_hh_l0`'s rows that belong to the output gate as a slice.
-3. *(medium)* Carry the trained model of section 3.2 into chapter 2's fourteen tensors with `from_torch`, and let
-   `d2l.predict_ch8` continue a text with both. Do they agree for 50 characters? (Hint: `d2l.RNNModelScratch` takes any
-   function for `get_params`, such as `lambda *_: params`.)
-4. *(medium)* Draw the notes' scratch weights with a standard deviation of 0.036, that of $\mathcal{U}(\pm 1/16)$. How
-   much of the gap in section 3.6 closes?
-5. *(medium)* Halve the learning rate of both biases. Does "two biases" then draw the curve of "one bias"? Mind the
-   clipping of the gradient.
-6. *(hard)* Repeat the controlled run in 64-bit floats with `lstm.LanguageModel`, and plot the relative difference of the
-   two curves against the epoch. What grows it?
+3. *(medium)* Carry the trained model of section 3.2 into chapter 2's fourteen tensors
+   with `from_torch`, and let `d2l.predict_ch8` continue a text with both. Do they agree
+   for 50 characters? (Hint: `d2l.RNNModelScratch` takes any function for `get_params`,
+   such as `lambda *_: params`.)
+4. *(medium)* Draw the notes' scratch weights with a standard deviation of 0.036, that
+   of $\mathcal{U}(\pm 1/16)$. How much of the gap in section 3.6 closes?
+5. *(medium)* Halve the learning rate of both biases. Does "two biases" then draw the
+   curve of "one bias"? Mind the clipping of the gradient.
+6. *(hard)* Repeat the controlled run in 64-bit floats with `lstm.LanguageModel`, and
+   plot the relative difference of the two curves against the epoch. What grows it?
 
 ## Further reading
 
-- PyTorch's documentation of [torch.nn.LSTM](https://docs.pytorch.org/docs/stable/generated/torch.nn.LSTM.html).
-- A. Zhang et al., [Dive into Deep Learning](https://d2l.ai), concise implementation of the LSTM.
-- X. Glorot, Y. Bengio, [Understanding the difficulty of training deep feedforward neural
-  networks](https://proceedings.mlr.press/v9/glorot10a.html), 2010: why the scale of the first weights matters.
+- PyTorch's documentation of
+  [torch.nn.LSTM](https://docs.pytorch.org/docs/stable/generated/torch.nn.LSTM.html).
+- A. Zhang et al., [Dive into Deep Learning](https://d2l.ai), concise implementation of
+  the LSTM.
+- X. Glorot, Y. Bengio, [Understanding the difficulty of training deep feedforward
+  neural networks](https://proceedings.mlr.press/v9/glorot10a.html), 2010: why the scale
+  of the first weights matters.
 """

@@ -1,36 +1,26 @@
+# ---
+# part: Understand
+# question: Which axis is which?
+# proved: every shape, over all combinations of arguments
+# minutes: 0.2
+# ---
+
 # %% [markdown]
 r"""
 # 5. Every shape of `nn.LSTM`
 
-**What you will build.** A calculator that gives the shape of every tensor of `torch.nn.LSTM` by arithmetic, and agrees
-with PyTorch over all combinations of its arguments.
+**What you will build.** A calculator that gives the shape of every tensor of
+`torch.nn.LSTM` by arithmetic, and agrees with PyTorch over all combinations of its
+arguments.
 
-**What you will learn.** What each constructor argument does. What the axes mean, and which label is easily wrong.
-How sequences of different lengths share a batch, and where their last valid output lies. What dropout and projection
-do, exactly. And, in the last section, the tensor operations that hand-written models use.
+**What you will learn.** What each constructor argument does. What the axes mean, and
+which label is easily wrong. How sequences of different lengths share a batch, and where
+their last valid output lies. What dropout and projection do, exactly. And, in the last
+section, the tensor operations that hand-written models use.
 
-**What you need.** Chapters 1 to 4. Nothing is trained here; the chapter runs in seconds. Keep it at hand to look
-things up.
+**What you need.** Chapters 1 to 4. Nothing is trained here; the chapter runs in
+seconds. Keep it at hand to look things up.
 """
-
-# %% tags=["hide-input"]
-# Colab starts without the book's package. This installs it, with d2l, and moves nothing else.
-import importlib.util
-import subprocess
-import sys
-
-SOURCE = ""  # a published copy of the book holds its address here
-
-if importlib.util.find_spec("lstm") is None:
-    if not SOURCE:
-        raise ModuleNotFoundError(
-            "The package lstm is not installed, and this copy of the chapter does not know where to get it. In a clone "
-            "of the book, run: python -m pip install --no-deps d2l==0.17.6 --editable . "
-            "Elsewhere, put the repository's address into SOURCE, as git+https://…"
-        )
-    pip = [sys.executable, "-m", "pip", "install", "-qq", "--no-deps"]
-    subprocess.run([*pip, "d2l==0.17.6", SOURCE], check=True)
-    importlib.invalidate_caches()
 
 # %%
 import warnings
@@ -44,10 +34,10 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence, pad_se
 from torch.testing import assert_close
 
 import lstm
-from lstm import diagrams
-from lstm.cells import lstm_step
-from lstm.plotting import plt
-from lstm.shapes import GATES, _both, _check, _shape  # for the quoted cell of 5.3
+from lstm import figures
+from lstm.steps import lstm_step
+from lstm.figures import plt
+from lstm.shapes import GATES, both, check, shape  # for the quoted cell of 5.3
 
 # %% [markdown]
 r"""
@@ -62,8 +52,8 @@ r"""
 | $P$ | projection size, if there is a projection | 3 |
 | $K$ | number of stacked states: layers × directions | 1 |
 
-PyTorch's documentation calls them $L, N, H_{in}, H_{cell}$, and `D*num_layers` for our $K$; its $D$ is the number of
-directions, not the input size.
+PyTorch's documentation calls them $L, N, H_{in}, H_{cell}$, and `D*num_layers` for our
+$K$; its $D$ is the number of directions, not the input size.
 
 ## 5.2 Ten arguments
 
@@ -102,8 +92,9 @@ assert {p.dtype for p in on_request.parameters()} == {torch.float64}
 r"""
 ## 5.3 One table
 
-For any arguments, `lstm.shapes.table` lists every tensor: its axes in letters, its shape, its number of elements. Here a
-layer with two layers and two directions, on 8 sequences of 5 steps:
+For any arguments, `lstm.shapes.table` lists every tensor: its axes in letters, its
+shape, its number of elements. Here a layer with two layers and two directions, on 8
+sequences of 5 steps:
 """
 
 # %%
@@ -111,52 +102,61 @@ lstm.shapes.table(10, 20, num_layers=2, bidirectional=True, length=5, batch=8)
 
 # %% [markdown]
 r"""
-(In a terminal, `python -m lstm shapes LSTM --input-size 10 --hidden-size 20 --num-layers 2 --bidirectional` prints the same.)
-PyTorch counts layers from 0, so `_l1` is the second. Read its `weight_ih_l1`: its input is both directions of the layer below, hence $2H$ columns. `4H` rows
-are the four gates of chapter 3. $K = 2 \cdot 2$ states are stacked.
+(In a terminal,
+`python -m lstm shapes LSTM --input-size 10 --hidden-size 20 --num-layers 2` with
+`--bidirectional` prints the same.) PyTorch counts layers from 0, so `_l1` is the
+second. Read its `weight_ih_l1`: its input is both directions of the layer below, hence
+$2H$ columns. `4H` rows are the four gates of chapter 3. $K = 2 \cdot 2$ states are stacked.
 
-How does it know? By arithmetic only; there is no tensor in this function. (`kind` is for chapter 6: a GRU has three blocks
-of $H$ rows where an LSTM has four.)
+How does it know? By arithmetic only; there is no tensor in this function. (`kind` is
+for chapter 6: a GRU has three blocks of $H$ rows where an LSTM has four.)
 """
 
 
 # %%
 # lstm/shapes.py
-def parameters(input_size, hidden_size, num_layers=1, bias=True, batch_first=False,
-               dropout=0.0, bidirectional=False, proj_size=0, *, kind="LSTM"):  # fmt: skip
+def parameters(
+    input_size,
+    hidden_size,
+    num_layers=1,
+    bias=True,
+    batch_first=False,
+    dropout=0.0,
+    bidirectional=False,
+    proj_size=0,
+    *,
+    kind="LSTM",
+):
     """Return the `Shape` of every parameter, in torch's order; errors are torch's, too.
 
     batch_first and dropout change no parameter: one set of arguments fits everywhere.
     kind: "LSTM", "GRU" or "RNN"; only an LSTM takes proj_size.
     """
-    _check(kind, input_size, hidden_size, num_layers, bias, batch_first, dropout,
-           proj_size)  # fmt: skip
+    sizes = input_size, hidden_size, num_layers
+    check(kind, *sizes, bias, batch_first, dropout, proj_size)
     gates = (f"{GATES[kind]}H" if GATES[kind] > 1 else "H", GATES[kind] * hidden_size)
     recurrent = ("P", proj_size) if proj_size else ("H", hidden_size)
     shapes = []
     for layer in range(num_layers):
-        columns = ("D", input_size) if layer == 0 else _both(recurrent, bidirectional)
+        columns = ("D", input_size) if layer == 0 else both(recurrent, bidirectional)
         for suffix in ("", "_reverse") if bidirectional else ("",):
             end = f"_l{layer}{suffix}"
-            shapes += [
-                _shape("weight_ih" + end, gates, columns),
-                _shape("weight_hh" + end, gates, recurrent),
-            ]
+            shapes.append(shape("weight_ih" + end, gates, columns))
+            shapes.append(shape("weight_hh" + end, gates, recurrent))
             if bias:
-                shapes += [
-                    _shape("bias_ih" + end, gates),
-                    _shape("bias_hh" + end, gates),
-                ]
+                shapes.append(shape("bias_ih" + end, gates))
+                shapes.append(shape("bias_hh" + end, gates))
             if proj_size:
-                shapes.append(_shape("weight_hr" + end, recurrent, ("H", hidden_size)))
+                shapes.append(shape("weight_hr" + end, recurrent, ("H", hidden_size)))
     return shapes
 
 
 # %% [markdown]
 r"""
-Now the proof. We build every combination of the arguments, with and without a batch axis, run PyTorch's layer, and
-compare names, order, shapes and the parameter count. (PyTorch says once that projections do not use Intel's fast
-library; we switch that message off.)
+Now the proof. We build every combination of the arguments, with and without a batch
+axis, run PyTorch's layer, and compare names, order, shapes and the parameter count.
+(PyTorch says once that projections do not use Intel's fast library; we switch that
+message off.)
 """
 
 # %%
@@ -222,7 +222,8 @@ print(
 
 # %% [markdown]
 r"""
-The second: input `(5, 10, 20)` into four layers, an LSTM with 40 units and a GRU with 25, in two directions and in one.
+The second: input `(5, 10, 20)` into four layers, an LSTM with 40 units and a GRU with
+25, in two directions and in one.
 """
 
 # %%
@@ -230,17 +231,17 @@ x = torch.randn(5, 10, 20)
 for kind, hidden in ((nn.LSTM, 40), (nn.GRU, 25)):
     for bidirectional in (True, False):
         output, _ = kind(20, hidden, num_layers=4, bidirectional=bidirectional)(x)
-        print(
-            f"{kind.__name__:4}  bidirectional={bidirectional!s:5}  output {tuple(output.shape)}"
-        )
+        name, size = kind.__name__, tuple(output.shape)
+        print(f"{name:4}  bidirectional={bidirectional!s:5}  output {size}")
         assert output.shape == (5, 10, hidden * (2 if bidirectional else 1))
 
 # %% [markdown]
 r"""
-The shapes are right. But the notes label the axes of that input *batch, length, features*, while `batch_first` is False.
-It is an easy slip to make, since no error follows. The truth is *length, batch, features*: 10 sequences of 5 steps
-each. Two experiments tell the axes apart. Sequences of a batch do not touch one another; steps do,
-forward in time.
+The shapes are right. But the notes label the axes of that input *batch, length,
+features*, while `batch_first` is False. It is an easy slip to make, since no error
+follows. The truth is *length, batch, features*: 10 sequences of 5 steps each. Two
+experiments tell the axes apart. Sequences of a batch do not touch one another; steps
+do, forward in time.
 """
 
 # %%
@@ -268,7 +269,8 @@ What are the axes in practice?
 | a time series, such as stocks | time stamps in a window | windows in the batch | values at each time stamp: prices, volume |
 | an image by rows (chapter 4) | rows | images | pixels of a row |
 
-Text: look each word up in a table of vectors. Below, 8 sentences of 5 words become $(L, N, D) = (5, 8, 10)$.
+Text: look each word up in a table of vectors. Below, 8 sentences of 5 words become
+$(L, N, D) = (5, 8, 10)$.
 """
 
 # %%
@@ -279,8 +281,9 @@ print("words", tuple(words.shape), "  embedded", tuple(embedded.shape))
 
 # %% [markdown]
 r"""
-A time series: 250 days with 4 prices each, cut into overlapping windows of 20 days. `unfold` makes the windows; the
-window axis becomes the batch, the days within a window become time.
+A time series: 250 days with 4 prices each, cut into overlapping windows of 20 days.
+`unfold` makes the windows; the window axis becomes the batch, the days within a window
+become time.
 """
 
 # %%
@@ -295,8 +298,9 @@ print("series", tuple(prices.shape), "  windows", tuple(windows.shape))
 r"""
 ## 5.5 `batch_first`, and what it does not change
 
-With `batch_first=True`, input and output have the batch in front. The states do not: `h_0`, `c_0`, `h_n` and `c_n` keep
-$(K, N, \cdot)$. The weights do not change either, so the same parameters serve both.
+With `batch_first=True`, input and output have the batch in front. The states do not:
+`h_0`, `c_0`, `h_n` and `c_n` keep $(K, N, \cdot)$. The weights do not change either, so
+the same parameters serve both.
 """
 
 # %%
@@ -311,8 +315,9 @@ print("output", tuple(output_b.shape), "  h_n", tuple(h_n_b.shape))
 
 # %% [markdown]
 r"""
-An input may also have no batch axis at all: one sequence, $(L, D)$. Then output and states have none either. The three
-layouts in one table, each row asserted by section 5.3:
+An input may also have no batch axis at all: one sequence, $(L, D)$. Then output and
+states have none either. The three layouts in one table, each row asserted by section
+5.3:
 """
 
 # %%
@@ -331,9 +336,9 @@ lstm.Table(("layout", "input", "output", "h_0, h_n", "c_0, c_n"), rows)
 
 # %% [markdown]
 r"""
-A second silent trap: an input of *two* axes is taken for one sequence without a batch, $(L, D)$. If you meant a batch of
-single steps, $(N, D)$, nothing complains: the samples of your batch become the steps of one sequence, and leak into each
-other.
+A second silent trap: an input of *two* axes is taken for one sequence without a batch,
+$(L, D)$. If you meant a batch of single steps, $(N, D)$, nothing complains: the samples
+of your batch become the steps of one sequence, and leak into each other.
 """
 
 # %%
@@ -346,7 +351,8 @@ assert not torch.allclose(output[1], output_meant[0, 1])
 
 # %% [markdown]
 r"""
-And a third: to change the order of two axes, `transpose` them. `reshape` to the same shape mixes the sequences.
+And a third: to change the order of two axes, `transpose` them. `reshape` to the same
+shape mixes the sequences.
 """
 
 # %%
@@ -382,7 +388,8 @@ assert "hidden[0]" in refusals[1]
 
 # %% [markdown]
 r"""
-The package's own layer raises the same types of error in the same places, and names both shapes:
+The package's own layer raises the same types of error in the same places, and names
+both shapes:
 """
 
 # %%
@@ -396,9 +403,9 @@ r"""
 ## 5.6 Several layers, and the order of `h_n`
 
 Layer $l \ge 2$ takes as its input the hidden states of the layer below:
-$\mathbf{X}^{(l)}_t = \mathbf{H}^{(l-1)}_t$. `output` shows the last layer only, at all steps; `h_n` and `c_n`
-show all layers, at the last step only. Their first axis goes layer by layer, forward then reverse, so that a `view`
-separates the two.
+$\mathbf{X}^{(l)}_t = \mathbf{H}^{(l-1)}_t$. `output` shows the last layer only, at all
+steps; `h_n` and `c_n` show all layers, at the last step only. Their first axis goes
+layer by layer, forward then reverse, so that a `view` separates the two.
 """
 
 # %%
@@ -410,8 +417,8 @@ assert torch.equal(by_layer[2, 1], output[0, :, 20:])
 
 # %% [markdown]
 r"""
-And three layers are three LSTMs, one after the other. We take the parameters of the layers apart and run them
-one by one.
+And three layers are three LSTMs, one after the other. We take the parameters of the
+layers apart and run them one by one.
 """
 
 # %%
@@ -441,9 +448,10 @@ assert_close(layer(x, (zeros, zeros))[0], output)
 r"""
 ## 5.7 Dropout: between layers, in training
 
-`dropout=p` multiplies the features that one layer hands to the next by a mask $\delta^{(l-1)}_t$: 0 with probability $p$,
-else $1/(1-p)$, so that the mean is kept. It acts in training mode only, and only *between* layers: not on the input,
-not on the output of the last layer, not from step to step.
+`dropout=p` multiplies the features that one layer hands to the next by a mask
+$\delta^{(l-1)}_t$: 0 with probability $p$, else $1/(1-p)$, so that the mean is kept. It
+acts in training mode only, and only *between* layers: not on the input, not on the
+output of the last layer, not from step to step.
 """
 
 # %%
@@ -456,8 +464,9 @@ assert torch.equal(dropping(x)[0], dropping(x)[0])  # evaluation: no mask
 
 # %% [markdown]
 r"""
-To show the mask itself, we take the two layers apart and put a dropout between them. With the same seed the result is
-the same: it is the only mask there is, and it is drawn anew for every step.
+To show the mask itself, we take the two layers apart and put a dropout between them.
+With the same seed the result is the same: it is the only mask there is, and it is drawn
+anew for every step.
 """
 
 # %%
@@ -478,8 +487,9 @@ assert not torch.equal(kept[0], kept[1])  # another mask at the next step
 
 # %% [markdown]
 r"""
-An extreme tells where it acts. With $p = 1$ nothing gets from layer 1 to layer 2. So in training the output no longer
-depends on the input at all, while layer 1's own final state still does.
+An extreme tells where it acts. With $p = 1$ nothing gets from layer 1 to layer 2. So in
+training the output no longer depends on the input at all, while layer 1's own final
+state still does.
 """
 
 # %%
@@ -510,20 +520,22 @@ assert torch.equal(one_layer(x)[0], one_layer(x)[0])
 r"""
 ## 5.8 Projection
 
-With many units and a narrower input, most parameters sit in $\mathbf{W}_{hh}$, $4H \times H$. [Sak et al. (2014)](https://arxiv.org/abs/1402.1128)
-project the hidden state to $P < H$ features before it goes anywhere; in PyTorch's notation, with columns:
+With many units and a narrower input, most parameters sit in $\mathbf{W}_{hh}$,
+$4H \times H$. [Sak et al. (2014)](https://arxiv.org/abs/1402.1128) project the hidden
+state to $P < H$ features before it goes anywhere; in PyTorch's notation, with columns:
 
 $$
-\mathbf{h}_t = \mathbf{W}_{hr} \, (\mathbf{o}_t \odot \tanh \mathbf{c}_t), \qquad \mathbf{W}_{hr} \in \mathbb{R}^{P \times H}. \tag{5.1}
+\mathbf{h}_t = \mathbf{W}_{hr} \, (\mathbf{o}_t \odot \tanh \mathbf{c}_t),
+  \qquad \mathbf{W}_{hr} \in \mathbb{R}^{P \times H}. \tag{5.1}
 $$
 
-So `weight_hh` becomes $4H \times P$, and output, `h_0` and `h_n` have $P$ features. The cell keeps $H$. In code it is
-chapter 1's step and one product more:
+So `weight_hh` becomes $4H \times P$, and output, `h_0` and `h_n` have $P$ features. The
+cell keeps $H$. In code it is chapter 1's step and one product more:
 """
 
 
 # %%
-# lstm/cells.py
+# lstm/steps.py
 def projected_lstm_step(x, state, w_ih, w_hh, b_ih, b_hh, w_hr):
     """One step of the LSTM with a projection: w_hr shortens h, the cell keeps its size.
 
@@ -537,7 +549,8 @@ def projected_lstm_step(x, state, w_ih, w_hh, b_ih, b_hh, w_hr):
 
 # %% [markdown]
 r"""
-`lstm.LSTM` is `scan` over that step. It takes PyTorch's parameters as they are, and gives the same output and states:
+`lstm.LSTM` is `scan` over that step. It takes PyTorch's parameters as they are, and
+gives the same output and states:
 """
 
 # %%
@@ -558,7 +571,8 @@ print(
 
 # %% [markdown]
 r"""
-The hidden state is now a sum of many numbers from $(-1, 1)$, and no longer confined to that range itself:
+The hidden state is now a sum of many numbers from $(-1, 1)$, and no longer confined to
+that range itself:
 """
 
 # %%
@@ -568,7 +582,8 @@ assert projected(x64)[0].abs().max() > 1  # not confined any more
 
 # %% [markdown]
 r"""
-What it saves: with 1,024 units and 256 inputs, projecting to 256 takes the parameters to less than half.
+What it saves: with 1,024 units and 256 inputs, projecting to 256 takes the parameters
+to less than half.
 """
 
 # %%
@@ -584,12 +599,16 @@ lstm.shapes.table(10, 20, proj_size=3, length=5, batch=8)
 r"""
 ## 5.9 Sequences of different lengths
 
-A batch is one tensor, so shorter sequences are filled up with **padding**. Three sequences of 5, 3 and 2 steps; a ring
-marks the last valid step of each.
+A batch is one tensor, so shorter sequences are filled up with **padding**. Three
+sequences of 5, 3 and 2 steps; a ring marks the last valid step of each.
 """
 
-# %% alt="Three rows of five cells, one column for each time step. Sequence 0 fills all five, sequence 1 the first three, sequence 2 the first two, and the others are empty. A ring marks the last filled cell of each row."
-diagrams.padded_batch([5, 3, 2], marked="last")
+# %%
+#| fig-alt: >-
+#|   Three rows of five cells, one column for each time step. Sequence 0 fills all
+#|   five, sequence 1 the first three, sequence 2 the first two, and the others are
+#|   empty. A ring marks the last filled cell of each row.
+figures.padded_batch([5, 3, 2], marked="last")
 plt.show()
 
 # %%
@@ -602,8 +621,8 @@ assert (padded[3:, 1] == 0).all()
 
 # %% [markdown]
 r"""
-The layer cannot know what is padding. It runs on over the zeros, and the final state of a short sequence is not what that
-sequence alone would give:
+The layer cannot know what is padding. It runs on over the zeros, and the final state of
+a short sequence is not what that sequence alone would give:
 """
 
 # %%
@@ -617,9 +636,10 @@ assert (wrong[1:] > 1e-3).all()
 
 # %% [markdown]
 r"""
-**Packing** tells it. `pack_padded_sequence` keeps the valid steps only, time step by time step, with the number of
-sequences still running at each (`batch_sizes`). The layer takes it and returns the output packed in the same way;
-`pad_packed_sequence` unpacks it.
+**Packing** tells it. `pack_padded_sequence` keeps the valid steps only, time step by
+time step, with the number of sequences still running at each (`batch_sizes`). The layer
+takes it and returns the output packed in the same way; `pad_packed_sequence` unpacks
+it.
 """
 
 # %%
@@ -637,9 +657,10 @@ for n, (output_alone, _) in enumerate(alone):
 
 # %% [markdown]
 r"""
-Both directions are right: packing lets the reverse one start at each sequence's own end, where in a padded batch it
-starts in the padding. So what is "the last output"? Not `output[-1]`, which is zero for the shorter sequences. It is the
-last *valid* step, and the forward half of it is in `h_n` already:
+Both directions are right: packing lets the reverse one start at each sequence's own
+end, where in a padded batch it starts in the padding. So what is "the last output"? Not
+`output[-1]`, which is zero for the shorter sequences. It is the last *valid* step, and
+the forward half of it is in `h_n` already:
 """
 
 # %%
@@ -650,9 +671,11 @@ assert (output[-1, 1:] == 0).all()
 
 # %% [markdown]
 r"""
-In the forward direction alone, padding behind the end does no harm to the valid steps: take `lengths - 1`, and no
-packing is needed. Two details trip people up. Packing has a `batch_first` of its own, about the tensor that *it* is given;
-the layer's does not matter for a packed input. And `lengths` stays on the CPU, even when the data are on a GPU.
+In the forward direction alone, padding behind the end does no harm to the valid steps:
+take `lengths - 1`, and no packing is needed. Two details trip people up. Packing has a
+`batch_first` of its own, about the tensor that *it* is given; the layer's does not
+matter for a packed input. And `lengths` stays on the CPU, even when the data are on a
+GPU.
 """
 
 # %%
@@ -663,9 +686,9 @@ assert_close(layer(packed_b)[1], (h_n, c_n))
 
 # %% [markdown]
 r"""
-Packing wants the longest sequence first. If yours are in another order, either sort them or say
-`enforce_sorted=False`: they are then sorted inside, and *put back* at the end; states that you give are sorted along. Say
-nothing, and packing refuses:
+Packing wants the longest sequence first. If yours are in another order, either sort
+them or say `enforce_sorted=False`: they are then sorted inside, and *put back* at the
+end; states that you give are sorted along. Say nothing, and packing refuses:
 """
 
 # %% tags=["nbval-ignore-output"]
@@ -689,14 +712,15 @@ for n, sequence in enumerate(mixed):  # our order, not the sorted one
 
 # %% [markdown]
 r"""
-How does a layer run a packed batch? The quoted function is all there is to it. At step $t$ only the first `batch_sizes[t]`
-sequences are running; the states of the others are left alone. Forward, those are sequences that have ended, and keep
-their last state. In reverse, they have not begun, and keep their first one.
+How does a layer run a packed batch? The quoted function is all there is to it. At step
+$t$ only the first `batch_sizes[t]` sequences are running; the states of the others are
+left alone. Forward, those are sequences that have ended, and keep their last state. In
+reverse, they have not begun, and keep their first one.
 """
 
 
 # %%
-# lstm/cells.py
+# lstm/steps.py
 def scan_packed(step, inputs, state, weights, batch_sizes, reverse=False):
     """Apply one step along a packed batch: at step t, batch_sizes[t] sequences run.
 
@@ -718,7 +742,8 @@ def scan_packed(step, inputs, state, weights, batch_sizes, reverse=False):
 
 # %% [markdown]
 r"""
-With it `lstm.LSTM` takes packed sequences like PyTorch's layer, sorted or not, and gives the same packed output:
+With it `lstm.LSTM` takes packed sequences like PyTorch's layer, sorted or not, and
+gives the same packed output:
 """
 
 # %%
@@ -735,11 +760,13 @@ print(packed.batch_sizes.tolist(), tuple(got[0].data.shape))
 r"""
 ## 5.10 The tensor operations of hand-written models
 
-The study notes explain these one by one, since their hand-written LSTMs use them. Here is each, with what it is for.
+The study notes explain these one by one, since their hand-written LSTMs use them. Here
+is each, with what it is for.
 
-**`nn.Parameter`** is a tensor that a module registers: it appears in `parameters()`, moves with `.to(...)`, is saved in
-the `state_dict`, and gathers gradients. A plain tensor as an attribute is overlooked by all of these.
-(`register_buffer` is for tensors to keep but not to train.)
+**`nn.Parameter`** is a tensor that a module registers: it appears in `parameters()`,
+moves with `.to(...)`, is saved in the `state_dict`, and gathers gradients. A plain
+tensor as an attribute is overlooked by all of these. (`register_buffer` is for tensors
+to keep but not to train.)
 """
 
 
@@ -759,10 +786,11 @@ assert (holder.kept.dtype, holder.forgotten.dtype) == (torch.float64, torch.floa
 
 # %% [markdown]
 r"""
-**`torch.Tensor(2, 1)`** and `torch.empty` reserve memory and leave in it whatever was there. One of the notes says that
-they are filled with zeros, and prints other numbers beside it: an honest contradiction. We cannot assert what garbage
-looks like. But when deterministic algorithms are asked for, PyTorch fills uninitialised floating-point memory with NaN,
-and both get it.
+**`torch.Tensor(2, 1)`** and `torch.empty` reserve memory and leave in it whatever was
+there. One of the notes says that they are filled with zeros, and prints other numbers
+beside it: an honest contradiction. We cannot assert what garbage looks like. But when
+deterministic algorithms are asked for, PyTorch fills uninitialised floating-point
+memory with NaN, and both get it.
 """
 
 # %%
@@ -774,8 +802,8 @@ torch.use_deterministic_algorithms(False)
 
 # %% [markdown]
 r"""
-**`uniform_`** fills a tensor in place (the underscore says so) with random numbers from a range. Hand-written LSTMs use
-$\pm 1/\sqrt{H}$.
+**`uniform_`** fills a tensor in place (the underscore says so) with random numbers from
+a range. Hand-written LSTMs use $\pm 1/\sqrt{H}$.
 """
 
 # %%
@@ -788,9 +816,10 @@ assert weight.abs().max() <= bound
 
 # %% [markdown]
 r"""
-**`unsqueeze`** adds an axis of size 1, **`transpose`** swaps two axes, **`torch.cat`** joins along an axis that exists
-(`torch.stack` makes a new one). A loop over time collects one $(1, N, H)$ a step and joins them; that is all there is to
-the end of a hand-written forward pass.
+**`unsqueeze`** adds an axis of size 1, **`transpose`** swaps two axes, **`torch.cat`**
+joins along an axis that exists (`torch.stack` makes a new one). A loop over time
+collects one $(1, N, H)$ a step and joins them; that is all there is to the end of a
+hand-written forward pass.
 """
 
 # %%
@@ -805,9 +834,10 @@ joined[:, 0, 0]
 
 # %% [markdown]
 r"""
-**`model.train()`** and **`model.eval()`** switch the layers that behave differently in the two modes, above all dropout
-and batch normalisation. They do not switch gradients; `torch.no_grad()` does that. (One exception: on a GPU, cuDNN's
-LSTM refuses the backward pass in evaluation mode.)
+**`model.train()`** and **`model.eval()`** switch the layers that behave differently in
+the two modes, above all dropout and batch normalisation. They do not switch gradients;
+`torch.no_grad()` does that. (One exception: on a GPU, cuDNN's LSTM refuses the backward
+pass in evaluation mode.)
 """
 
 # %%
@@ -825,8 +855,9 @@ assert model(numbers).requires_grad  # gradients are another matter
 
 # %% [markdown]
 r"""
-**`Variable`** was, before PyTorch 0.4 (2018), the wrapper that made a tensor remember its gradients. One of the notes
-still says that tensors cannot be backpropagated through. They can. The name still exists, and gives back a plain tensor.
+**`Variable`** was, before PyTorch 0.4 (2018), the wrapper that made a tensor remember
+its gradients. One of the notes still says that tensors cannot be backpropagated
+through. They can. The name still exists, and gives back a plain tensor.
 """
 
 # %%
@@ -839,41 +870,52 @@ assert type(torch.autograd.Variable(torch.ones(2))) is torch.Tensor
 r"""
 ## 5.11 What this chapter does not show
 
-- Which shape is *fast*. `batch_first` costs a transpose at most; packing saves work on long padding and costs some
-  bookkeeping. Measure in your case.
-- The shapes of `nn.GRU`: as above without `c_0`, `c_n` and projection, with $3H$ in place of $4H$. `lstm.shapes` lists them
-  with `kind="GRU"`; chapter 6 is about it.
-- That a program whose shapes fit is right: several of the traps above passed without an error.
+- Which shape is *fast*. `batch_first` costs a transpose at most; packing saves work on
+  long padding and costs some bookkeeping. Measure in your case.
+- The shapes of `nn.GRU`: as above without `c_0`, `c_n` and projection, with $3H$ in
+  place of $4H$. `lstm.shapes` lists them with `kind="GRU"`; chapter 6 is about it.
+- That a program whose shapes fit is right: several of the traps above passed without an
+  error.
 
 ## Summary
 
-- $(L, N, D)$ in, $(L, N, H)$ out, states $(K, N, H)$ with $K$ = layers × directions. `batch_first` changes the first two
-  only.
-- `h_n` goes layer by layer, forward then reverse; `h_n.view(layers, directions, N, H)` takes it apart.
+- $(L, N, D)$ in, $(L, N, H)$ out, states $(K, N, H)$ with $K$ = layers × directions.
+  `batch_first` changes the first two only.
+- `h_n` goes layer by layer, forward then reverse; `h_n.view(layers, directions, N, H)`
+  takes it apart.
 - Dropout acts between layers in training; projection shortens $h$, not $c$.
-- Pad to make a batch, pack to keep the padding out. The last valid output is at `lengths - 1`, or in `h_n`.
+- Pad to make a batch, pack to keep the padding out. The last valid output is at
+  `lengths - 1`, or in `h_n`.
 
 ## Exercises
 
-1. *(easy)* Give all shapes of `nn.LSTM(7, 11, num_layers=2, batch_first=True)` for an input `(4, 9, 7)` on paper; then
-   print the table.
-2. *(easy)* How many parameters does a bias-free LSTM save? Say it as a formula, and check it with `lstm.shapes.count`.
-3. *(medium)* Write `summary(h_n, layers, bidirectional)`, which gives the last layer's final states side by side for any
-   layer.
-4. *(medium)* Average the outputs over the *valid* steps of each sequence in a padded batch, without a loop.
-5. *(medium)* Take a two-layer LSTM apart as in section 5.7. Estimate by many draws that the mean of what layer 2 receives is
-   what it receives in evaluation mode. Is the mean of its *output* the same, too? Why not?
+1. *(easy)* Give all shapes of `nn.LSTM(7, 11, num_layers=2, batch_first=True)` for an
+   input `(4, 9, 7)` on paper; then print the table.
+2. *(easy)* How many parameters does a bias-free LSTM save? Say it as a formula, and
+   check it with `lstm.shapes.count`.
+3. *(medium)* Write `summary(h_n, layers, bidirectional)`, which gives the last layer's
+   final states side by side for any layer.
+4. *(medium)* Average the outputs over the *valid* steps of each sequence in a padded
+   batch, without a loop.
+5. *(medium)* Take a two-layer LSTM apart as in section 5.7. Estimate by many draws that
+   the mean of what layer 2 receives is what it receives in evaluation mode. Is the mean
+   of its *output* the same, too? Why not?
 6. *(hard)* Show by gradients that in a packed batch no output depends on any padding.
-7. *(hard)* For which $P$ does a one-layer projected LSTM have fewer parameters than a plain one of the same $H$? Derive the
-   bound and test it around the boundary.
+7. *(hard)* For which $P$ does a one-layer projected LSTM have fewer parameters than a
+   plain one of the same $H$? Derive the bound and test it around the boundary.
 
 ## Further reading
 
-- PyTorch's documentation of [torch.nn.LSTM](https://docs.pytorch.org/docs/stable/generated/torch.nn.LSTM.html) and
+- PyTorch's documentation of
+  [torch.nn.LSTM](https://docs.pytorch.org/docs/stable/generated/torch.nn.LSTM.html) and
   [pack_padded_sequence](https://docs.pytorch.org/docs/stable/generated/torch.nn.utils.rnn.pack_padded_sequence.html).
 - H. Sak, A. Senior, F. Beaufays, [Long short-term memory based recurrent neural network
-  architectures for large vocabulary speech recognition](https://arxiv.org/abs/1402.1128), 2014: projection.
-- W. Zaremba, I. Sutskever, O. Vinyals, [Recurrent neural network regularization](https://arxiv.org/abs/1409.2329), 2014: why
-  dropout goes between layers and not through time. Y. Gal, Z. Ghahramani, [A theoretically grounded application of dropout
-  in recurrent neural networks](https://arxiv.org/abs/1512.05287), 2016: how it can go through time after all.
+  architectures for large vocabulary speech
+  recognition](https://arxiv.org/abs/1402.1128), 2014: projection.
+- W. Zaremba, I. Sutskever, O. Vinyals, [Recurrent neural network
+  regularization](https://arxiv.org/abs/1409.2329), 2014: why dropout goes between
+  layers and not through time. Y. Gal, Z. Ghahramani, [A theoretically grounded
+  application of dropout in recurrent neural
+  networks](https://arxiv.org/abs/1512.05287), 2016: how it can go through time after
+  all.
 """

@@ -1,0 +1,46 @@
+"""The fast loop: lint, unit tests and structure; no browser and no training.
+
+With chapters, their notebooks are run, too, and their outputs compared.
+"""
+
+import argparse
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import notebooks
+
+ROOT = Path(__file__).resolve().parents[1]
+TESTS = "tests/package", "tests/book", "tests/tools"
+
+
+def main(argv=None):
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("chapter", nargs="*", help="as 2 or 02_scratch; default: none")
+    args = parser.parse_args(argv)
+    chosen = []
+    if args.chapter:
+        try:
+            chosen = notebooks.chosen(ROOT.glob("chapters/*.ipynb"), args.chapter)
+        except ValueError as error:
+            sys.exit(f"error: {error}; a new one needs `make chapters` first")
+    # two processes, each of one thread: small tensors gain nothing from more
+    spread = ["-n", "2", "--dist", "worksteal"]
+    run(["ruff", "check", "."])
+    run(["ruff", "format", "--check", "."])
+    run(["pytest", "-q", *spread, *TESTS], OMP_NUM_THREADS="1")
+    for notebook in chosen:
+        run(["pytest", "-q", "--nbval", str(notebook)])
+
+
+def run(command, **settings):
+    """Run a module of this Python; what fails ends the loop."""
+    command = [sys.executable, "-m", *command]
+    done = subprocess.run(command, cwd=ROOT, env=os.environ | settings)
+    if done.returncode:
+        sys.exit(done.returncode)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,108 @@
+"""A chapter's source: percent text with a header, and how it becomes a notebook.
+
+The header says what the lists of chapters show, in YAML between two lines `# ---`:
+
+    part        the part of the book that it stands in
+    question    what it answers
+    proved      what its cells prove
+    minutes     how long it takes to run on two processor cores, without a GPU
+
+A code cell may begin with an option, as in Quarto: `#| fig-alt: >-` and on the lines
+below, `#|   what its figure shows`, for those who cannot see it. The set-up cell for
+Colab, chapters/src/setup.py, is put behind the first cell of every notebook.
+"""
+
+import re
+from pathlib import Path
+
+import jupytext
+import nbformat
+import yaml
+
+CHAPTERS = Path(__file__).resolve().parents[1] / "chapters"
+KEYS = {"part": str, "question": str, "proved": str, "minutes": (int, float)}
+KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
+
+
+def files():
+    """The sources of all chapters, in reading order."""
+    return sorted(CHAPTERS.glob("src/[0-9][0-9]_*.py"))
+
+
+def target(source):
+    """The notebook that a source becomes."""
+    return CHAPTERS / f"{source.stem}.ipynb"
+
+
+def header(source):
+    """What a source's header says; raises ValueError unless it says all of it."""
+    return split(source)[0]
+
+
+def title(source):
+    """A chapter's title with its number: its first line of text without the #."""
+    return (
+        jupytext.reads(split(source)[1], "py:percent")
+        .cells[0]
+        .source[2:]
+        .split("\n")[0]
+    )
+
+
+def split(source):
+    """A source's header, parsed, and the rest of its text."""
+    text = source.read_text(encoding="utf-8")
+    found = re.match(r"# ---\n((?:#.*\n)*?)# ---\n", text)
+    if not found:
+        raise ValueError(f"{source.name} does not begin with a header: see {__file__}")
+    said = yaml.safe_load(re.sub("^# ?", "", found[1], flags=re.M))
+    for key, kind in KEYS.items():
+        if not isinstance(said, dict) or not isinstance(said.get(key), kind):
+            raise ValueError(f"{source.name}: its header needs {key!r}, as {kind}")
+    return said, text[found.end() :].lstrip("\n")
+
+
+def read(source):
+    """A source as a notebook without outputs, its metadata and cell ids settled."""
+    notebook = jupytext.reads(split(source)[1], "py:percent")
+    notebook.cells.insert(1, setup_cell())
+    for n, cell in enumerate(notebook.cells):
+        cell.id = f"c{n:03d}"
+        tags = {"tags": cell.metadata["tags"]} if "tags" in cell.metadata else {}
+        cell.metadata = nbformat.from_dict(tags | options(cell))
+    notebook.metadata = {"kernelspec": KERNEL}
+    return notebook
+
+
+def setup_cell():
+    """The cell that installs the package in Colab; folded away on a page."""
+    text = (Path(__file__).parents[1] / "chapters/src/setup.py").read_text("utf-8")
+    cell = nbformat.v4.new_code_cell(text.rstrip("\n"))
+    cell.metadata = {"tags": ["hide-input"]}
+    return cell
+
+
+def options(cell):
+    """Take the lines `#| …` from the head of a cell; return what they say."""
+    lines = cell.source.split("\n")
+    count = next((n for n, line in enumerate(lines) if line[:2] != "#|"), len(lines))
+    if cell.cell_type != "code" or not count:
+        return {}
+    said = yaml.safe_load("\n".join(line[3:] for line in lines[:count]))
+    if set(said) != {"fig-alt"}:
+        raise ValueError(f"unknown option of a cell: {', '.join(said)}")
+    cell.source = "\n".join(lines[count:])
+    return {"mystnb": {"image": {"alt": said["fig-alt"].strip()}}}
+
+
+def cells(notebook):
+    """What source and notebook must share: every cell's kind, text and metadata."""
+    return [(cell.cell_type, cell.source, cell.metadata) for cell in notebook.cells]
+
+
+def is_current(source):
+    """Whether the notebook holds just the cells of its source."""
+    path = target(source)
+    if not path.exists():
+        return False
+    return cells(nbformat.read(path, as_version=4)) == cells(read(source))
