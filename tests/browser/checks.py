@@ -113,7 +113,7 @@ def width(page):
 
 
 def figures(page):
-    """Figures stand out from their ground in both themes; that of drawn ones is light."""
+    """Figures stand out from their ground in both themes; drawn ones stay light."""
     for name, view in page["views"].items():
         for figure in view["figures"]:
             where = f"{name}: {figure['address']}"
@@ -121,6 +121,13 @@ def figures(page):
                 yield f"{where}: its strongest contrast is {figure['contrast']:.1f}"
             if figure["address"].endswith(DRAWN) and figure["ground"] < 0.5:
                 yield f"{where}: its ground is dark"
+
+
+def stops(page):
+    """By keyboard one comes to the formulas that can be scrolled, and to no other."""
+    for name, view in page["views"].items():
+        for formula in view["wrongStops"]:
+            yield f"{name}: {formula}"
 
 
 def barriers(page):

@@ -145,7 +145,10 @@ def typesetting(chromium, base, name):
 
 
 def read(chromium, base, folder, name, axe=None, views=VIEWS):
-    """Load a page and gather what the checks ask for, in the given sizes and themes."""
+    """Load a page and gather what the checks ask for, in the given sizes and themes.
+
+    In a size's second theme axe judges colours alone: VIEWS begins each with another.
+    """
     with window(chromium, base) as seen:
         page = seen.page
         page.goto(base + name)
@@ -153,14 +156,16 @@ def read(chromium, base, folder, name, axe=None, views=VIEWS):
         facts = page.evaluate(f"{FACTS}.content()") | {"views": {}}
         if axe:
             page.evaluate(axe)
-        width = DESKTOP[0]
+        width, met = DESKTOP[0], set()
         for size, theme in views:
             page.set_viewport_size(dict(zip(("width", "height"), size, strict=True)))
             page.emulate_media(color_scheme=theme)
             page.evaluate(SETTLED, CHANGED if width == size[0] else RESIZED)
             width = size[0]
             view = page.evaluate(f"{FACTS}.view()")
-            view["axe"] = page.evaluate(f"{FACTS}.barriers()") if axe else []
+            barriers = f"{FACTS}.barriers({str(size not in met).lower()})"
+            view["axe"] = page.evaluate(barriers) if axe else []
+            met.add(size)
             facts["views"][f"{width} px, {theme}"] = view
     weigh = functools.partial(size_of, base, folder)
     facts["requests"] = [(url, status, weigh(url)) for url, status in seen.requests]

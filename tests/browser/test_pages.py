@@ -17,6 +17,7 @@ HOLDS = {
     "has one title and leaves no level of headings out": checks.headings,
     "has nothing that sticks out": checks.width,
     "has figures that are legible in both themes": checks.figures,
+    "has a stop at every formula that can be scrolled": checks.stops,
     "has no serious barrier": checks.barriers,
     "is light": checks.weight,
     "is light up to its first paragraph": checks.opening,

@@ -176,37 +176,11 @@ def test_the_first_stop_leads_past_the_menu(chromium, site):
         assert page.evaluate(within)
 
 
-# Formulas that are a stop though they cannot be scrolled, or can be and are no stop.
-WRONG_STOPS = """() => {
-  const wide = (math) => {
-    math.scrollLeft = 99;
-    const moved = Math.abs(math.scrollLeft);
-    math.scrollLeft = 0;
-    return moved > 1;
-  };
-  const all = [...document.querySelectorAll(".math")];
-  const wrong = all.filter((math) => wide(math) !== (math.tabIndex === 0));
-  return { wide: all.filter(wide).length, wrong: wrong.map((math) => math.outerHTML) };
-}"""
-
-
-@pytest.mark.parametrize(("size", "some"), [(pages.DESKTOP, 0), (pages.PHONE, 1)])
-def test_of_formulas_those_that_can_be_scrolled_are_stops(chromium, site, size, some):
-    found = {}
-    for name in pages.CHAPTERS:
-        with pages.window(chromium, site, size) as seen:
-            seen.page.goto(site + name)
-            seen.page.evaluate(pages.SETTLED, pages.CHANGED)
-            found[name] = seen.page.evaluate(WRONG_STOPS)
-    assert not [wrong for name in found for wrong in found[name]["wrong"]]
-    assert sum(each["wide"] for each in found.values()) >= some
-
-
 BARS = ".bd-sidebar, .bd-header, .bd-header-article, .prev-next-footer, button"
 SEEN_BARS = f"""() => {{
   const bars = [...document.querySelectorAll("{BARS}")];
-  const seen = bars.filter((bar) => bar.checkVisibility({{ visibilityProperty: true }}));
-  return [bars.length, seen.map((bar) => bar.className)];
+  const isSeen = (bar) => bar.checkVisibility({{ visibilityProperty: true }});
+  return [bars.length, bars.filter(isSeen).map((bar) => bar.className)];
 }}"""
 
 

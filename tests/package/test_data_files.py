@@ -42,7 +42,7 @@ class Response:
 
 
 def serve(monkeypatch, answers):
-    """Make the network answer; returns the list of what it is asked: address, options."""
+    """Make the network answer; gives the list of what it is asked: address, options."""
     asked = []
 
     def get(url, **options):

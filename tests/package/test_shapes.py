@@ -101,6 +101,13 @@ def test_what_torch_refuses_is_refused(kwargs, message):
         nn.LSTM(4, 5, **kwargs)
 
 
+@pytest.mark.parametrize("kwargs", [{"dropout": 1}, {"proj_size": 4}])
+def test_the_last_value_that_torch_takes_is_taken(kwargs):
+    layer = nn.LSTM(4, 5, 2, **kwargs)
+    listed = [(s.name, s.sizes) for s in shapes.parameters(4, 5, 2, **kwargs)]
+    assert listed == of_parameters(layer)
+
+
 def test_a_projection_of_anything_but_an_lstm_is_refused():
     with pytest.raises(ValueError, match="proj_size"):
         shapes.parameters(4, 5, proj_size=2, kind="GRU")

@@ -21,7 +21,8 @@ def test_every_fault_can_still_be_planted_and_has_tests_to_be_put_to(fault, tmp_
     planted = copied.read_text(encoding="utf-8")
     assert planted == before.replace(fault.right, fault.wrong) != before
     compile(planted, fault.file, "exec")
-    assert (faults.ROOT / "tests/package" / fault.tests).is_file()
+    package = faults.ROOT / "tests" / "package"
+    assert all((package / file).is_file() for file in fault.tests)
 
 
 def test_every_module_that_computes_has_a_fault():
@@ -47,25 +48,44 @@ def test_a_fault_that_is_not_there_to_plant_is_named():
         faults.plant(gone, faults.ROOT)
 
 
-def test_a_fault_in_the_copy_is_caught_and_the_package_itself_is_left_alone():
+@pytest.fixture(scope="module")
+def pool():
+    with faults.processes() as pool:
+        yield pool
+
+
+def test_a_fault_in_the_copy_is_caught_and_the_package_itself_is_left_alone(pool):
     fault = next(f for f in faults.FAULTS if f.file == "lstm/atomic.py")
     before = Path(faults.ROOT, fault.file).read_bytes()
-    caught = faults.red([fault.tests], fault)
+    caught = pool.apply(faults.red_of, [fault])
     assert caught
     assert all(test.startswith("test_atomic.py::test_") for test in caught)
     assert Path(faults.ROOT, fault.file).read_bytes() == before
 
 
-def test_a_fault_that_keeps_the_tests_from_running_is_an_error_not_a_catch():
+def test_a_fault_that_keeps_the_tests_from_running_is_an_error_not_a_catch(pool):
     broken = faults.Fault("a fault", "lstm/atomic.py", "import os", "import no_os")
     with pytest.raises(RuntimeError, match="a fault: the tests did not run"):
-        faults.red(["test_atomic.py"], broken)
+        pool.apply(faults.red_of, [broken])
+
+
+class Here:
+    """A pool that works in this process."""
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        pass
+
+    map = imap = staticmethod(map)
 
 
 def run(monkeypatch, red):
     """Run the tool on two faults, with another search for red tests."""
     monkeypatch.setattr(faults, "FAULTS", faults.FAULTS[:2])
     monkeypatch.setattr(faults, "red", red)
+    monkeypatch.setattr(faults, "processes", Here)
     monkeypatch.setattr(sys, "argv", ["faults.py"])
     with pytest.raises(SystemExit) as end:
         faults.main()
@@ -84,7 +104,8 @@ def test_a_fault_that_no_test_catches_is_named_and_no_exit_0(monkeypatch, capsys
     red = lambda tests, fault=None: [] if fault in (None, first) else ["a"]
     assert run(monkeypatch, red) == "1 faults were caught by no test"
     row = next(r for r in capsys.readouterr().out.splitlines() if "NOT CAUGHT" in r)
-    assert row.startswith(first.name)
+    assert row.startswith(first.file)
+    assert first.name in row
 
 
 def test_a_copy_that_is_red_without_a_fault_is_refused(monkeypatch):
