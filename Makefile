@@ -49,9 +49,12 @@ way:
 browser: $(READY)
 	@$(BIN)/python tools/browser.py
 
+# Two at a time, each on one core: small products gain little from a second one.
+TWO := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+
 test: way browser $(HTML)  ## everything: the quick first, then the pages, then every notebook
 	$(BIN)/python tools/check.py
-	$(BIN)/python -m pytest --nbval tests/browser chapters
+	$(TWO) --nbval tests/browser chapters
 
 check: $(READY)  ## the fast loop: lint, unit tests, structure; CHAPTER=02 adds its notebook
 	@$(BIN)/python tools/check.py $(CHAPTER)
@@ -60,7 +63,7 @@ new: $(READY)  ## begin a chapter, CHAPTER=08_mnist
 	@$(BIN)/python tools/new.py $(CHAPTER)
 
 test-offline: $(READY)  ## every notebook again, on the stand-ins for the data
-	LSTM_DATA=none $(BIN)/python -m pytest --nbval chapters
+	LSTM_DATA=none $(TWO) --nbval chapters
 
 chapters: $(READY)  ## execute the sources that changed into notebooks; CHAPTER=02 for one
 	$(BIN)/python tools/chapters.py $(CHAPTER)

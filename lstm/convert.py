@@ -51,11 +51,15 @@ def from_torch(layer, linear):
 
     The two biases of each gate become their sum. Works for gradients, too, except that
     the gradient of a bias is the same for both: pass zeros for bias_hh_l0.
-    Raises ValueError unless the layer has one layer, one direction, and biases.
+    Raises ValueError unless the layer is an LSTM of one layer, one direction, and
+    biases.
     """
     expected = ["bias_hh_l0", "bias_ih_l0", "weight_hh_l0", "weight_ih_l0"]
     if sorted(layer) != expected:
         raise ValueError(f"expected the parameters {expected}, got {sorted(layer)}")
+    rows, hidden = layer["weight_hh_l0"].shape
+    if rows != 4 * hidden:
+        raise ValueError(f"expected an LSTM's 4H rows, {4 * hidden}, got {rows}")
     blocks = {
         "W_x": layer["weight_ih_l0"].chunk(4),
         "W_h": layer["weight_hh_l0"].chunk(4),
@@ -87,7 +91,7 @@ def named(params, expected):
     """Put the notes' names to a list of tensors; their number and shapes must fit."""
     params = [p.detach() for p in params]
     if len(params) != len(expected):
-        listed = f"the {len(expected)} parameters {', '.join(expected)}"
+        listed = f"the {len(expected)} parameters {expected[0]} to {expected[-1]}"
         raise ValueError(f"expected {listed}, got {len(params)}")
     p = dict(zip(expected, params, strict=True))
     if p["W_hq"].dim() != 2:

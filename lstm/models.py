@@ -84,9 +84,11 @@ def generate(model, vocab, prefix, length):
     symbols = vocab.encode(prefix).to(device)[None]
     state, text = None, prefix
     model.eval()
-    for _ in range(length):
-        scores, state = model.step(symbols, state)
-        symbols = scores[:, -1].argmax(dim=-1, keepdim=True)
-        text += vocab.decode(symbols[0].tolist())
-    model.train(was_training)
+    try:
+        for _ in range(length):
+            scores, state = model.step(symbols, state)
+            symbols = scores[:, -1].argmax(dim=-1, keepdim=True)
+            text += vocab.decode(symbols[0].tolist())
+    finally:
+        model.train(was_training)
     return text

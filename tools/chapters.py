@@ -125,6 +125,8 @@ def main(argv=None):
     except ValueError as error:
         sys.exit(f"error: {error}")
     os.environ["TQDM_DISABLE"] = "1"
+    # the same sums, to the last digit, however many cores a machine has
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
     os.environ.pop("MPLBACKEND", None)  # notebooks draw inline
     if folder := os.environ.get("LSTM_DATA"):  # kernels run in another folder
         os.environ["LSTM_DATA"] = os.path.abspath(os.path.expanduser(folder))

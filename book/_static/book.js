@@ -1,26 +1,33 @@
-// What the theme leaves undone for readers by keyboard, by ear, on a phone and on paper.
+// What the theme leaves undone for readers by keyboard, by ear, on a phone, on paper.
 
 // A folded cell says what a click does; the theme's label hides these words.
 function nameFolds() {
-  for (const summary of document.querySelectorAll("details.hide > summary")) summary.removeAttribute("aria-label");
+  const folds = document.querySelectorAll("details.hide > summary");
+  for (const summary of folds) summary.removeAttribute("aria-label");
 }
 
-// The bibliography is a list; its entries are marked as something that lists do not hold.
+// The bibliography is a list; its entries are marked as what lists do not hold.
 function listEntries() {
-  for (const entry of document.querySelectorAll(".citation-list > .citation")) entry.role = "listitem";
+  const entries = document.querySelectorAll(".citation-list > .citation");
+  for (const entry of entries) entry.role = "listitem";
 }
 
-// An equation that is wider than the page is scrolled by keyboard too.
+// An equation that is wider than the page is scrolled by keyboard, too; one that is
+// wider only by a rounded pixel is no stop.
 function reachWideEquations() {
-  for (const math of document.querySelectorAll(".math")) math.tabIndex = math.scrollWidth > math.clientWidth ? 0 : -1;
+  for (const math of document.querySelectorAll(".math")) {
+    math.tabIndex = math.scrollWidth > math.clientWidth + 1 ? 0 : -1;
+  }
 }
 
-// A line does not begin with the full stop or comma after a formula, nor end with the bracket before one.
+// A line does not begin with the full stop or comma after a formula, nor end with the
+// bracket before one.
 function keepPunctuation() {
+  const letters = (node) => (node?.nodeType === Node.TEXT_NODE ? node.data : "");
   for (const math of document.querySelectorAll("span.math")) {
     const [before, after] = [math.previousSibling, math.nextSibling];
-    const opening = before?.nodeType === Node.TEXT_NODE && before.data.match(/[(“‘]+$/)?.[0];
-    const closing = after?.nodeType === Node.TEXT_NODE && after.data.match(/^[.,;:!?)”’]+/)?.[0];
+    const opening = letters(before).match(/[(“‘]+$/)?.[0];
+    const closing = letters(after).match(/^[.,;:!?)”’]+/)?.[0];
     if (!opening && !closing) continue;
     const whole = document.createElement("span");
     whole.className = "kept-whole";
@@ -31,7 +38,8 @@ function keepPunctuation() {
   }
 }
 
-// On a phone the sidebars are dialogs: a button and every link close them, and the focus goes back to what opened them.
+// On a phone the sidebars are dialogs: a button and every link close them, and the
+// focus goes back to what opened them.
 function closeSidebars(side) {
   const sidebar = document.getElementById(`pst-${side}-sidebar`);
   const dialog = document.getElementById(`pst-${side}-sidebar-modal`);
@@ -47,14 +55,16 @@ function closeSidebars(side) {
   dialog.addEventListener("close", () => toggle.focus());
 }
 
-// Opened as a file, a page may not read another: the search shows its results without excerpts.
+// Opened as a file, a page may not read another: the search shows its results without
+// excerpts.
 if (location.protocol === "file:") DOCUMENTATION_OPTIONS.SHOW_SEARCH_SUMMARY = false;
 
 // Paper is light.
 const paper = matchMedia("print");
 paper.addEventListener("change", () => {
   const { dataset } = document.documentElement;
-  const chosen = dataset.mode === "auto" ? (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light") : dataset.mode;
+  const dark = matchMedia("(prefers-color-scheme: dark)").matches;
+  const chosen = { auto: dark ? "dark" : "light" }[dataset.mode] ?? dataset.mode;
   dataset.theme = paper.matches ? "light" : chosen;
 });
 

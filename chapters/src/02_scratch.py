@@ -55,7 +55,7 @@ train_iter, vocab = d2l.load_data_time_machine(batch_size, num_steps)
 corpus = train_iter.corpus
 print("".join(vocab.to_tokens(corpus[:60])))
 print(corpus[:20])
-print(vocab.idx_to_token)
+print(*vocab.idx_to_token)
 
 # %% [markdown]
 r"""

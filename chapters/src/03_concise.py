@@ -308,7 +308,7 @@ carried = [*lstm.from_torch(of_layer, of_linear), *by_torch[6:]]
 
 largest = {}
 for name, ours, theirs in zip(
-    (*lstm.convert.NAMES, "inputs", "H_0", "C_0"), by_hand, carried, strict=True
+    (*LSTM_NAMES, "inputs", "H_0", "C_0"), by_hand, carried, strict=True
 ):
     assert_close(ours, theirs)
     assert ours.abs().max() > 1e-3  # a gradient of zero would prove nothing

@@ -462,8 +462,8 @@ for name, model in taggers.items():
     config = lstm.TrainConfig(steps=800, lr=4e-3)
     lstm.fit(model, batches, config, label=name)
     result = restored[name] = lstm.evaluate(model, test)
-    accuracy, perplexity = f"{result.accuracy:.3f}", f"{result.perplexity:.2f}"
-    print(f"{name:15} accuracy {accuracy}   perplexity {perplexity}")
+    print(f"{name:15} accuracy {result.accuracy:.3f}", end="   ")
+    print(f"perplexity {result.perplexity:.2f}")
 
 # %%
 #| fig-alt: >-

@@ -23,6 +23,7 @@ seconds. Keep it at hand to look things up.
 """
 
 # %%
+import textwrap
 import warnings
 from inspect import signature
 from itertools import product
@@ -106,7 +107,8 @@ r"""
 `python -m lstm shapes LSTM --input-size 10 --hidden-size 20 --num-layers 2` with
 `--bidirectional` prints the same.) PyTorch counts layers from 0, so `_l1` is the
 second. Read its `weight_ih_l1`: its input is both directions of the layer below, hence
-$2H$ columns. `4H` rows are the four gates of chapter 3. $K = 2 \cdot 2$ states are stacked.
+$2H$ columns. `4H` rows are the four gates of chapter 3. $K = 2 \cdot 2$ states are
+stacked.
 
 How does it know? By arithmetic only; there is no tensor in this function. (`kind` is
 for chapter 6: a GRU has three blocks of $H$ rows where an LSTM has four.)
@@ -509,7 +511,7 @@ With one layer there is no "between", so dropout does nothing, and PyTorch says 
 with warnings.catch_warnings(record=True) as caught:
     warnings.simplefilter("always")
     one_layer = nn.LSTM(10, 20, dropout=0.5)
-print(caught[0].message)
+print(textwrap.fill(str(caught[0].message), 88))
 
 # %%
 assert "non-zero dropout expects num_layers greater than 1" in str(caught[0].message)

@@ -618,9 +618,10 @@ assert layer._flat_weights[5] is layer.weight_hh_l1  # the list was told
 r"""
 `flatten_parameters` moves all weights into one block of memory, for cuDNN, NVIDIA's
 library for GPUs; on a CPU it does nothing. Our layer keeps no list: it asks for the
-attributes by their names, `weight_names`, whenever it runs. So a replaced weight, or one lent by
-`torch.func.functional_call`, is used at once. (PyTorch gets there, too: the first line
-of its `forward` looks whether a weight has been exchanged, and makes the list anew.)
+attributes by their names, `weight_names`, whenever it runs. So a replaced weight, or
+one lent by `torch.func.functional_call`, is used at once. (PyTorch gets there, too: the
+first line of its `forward` looks whether a weight has been exchanged, and makes the
+list anew.)
 """
 
 
@@ -931,8 +932,8 @@ r"""
    the same here, and when would it not be?
 2. *(easy)* How many parameters has `nn.GRU(28, 128, num_layers=2, bidirectional=True)`?
    Check with `python -m lstm shapes`.
-3. *(medium)* Plant a fault in the quoted `run_layers` (turn a direction round, leave the
-   dropout out), and find the first cell that notices.
+3. *(medium)* Plant a fault in the quoted `run_layers` (turn a direction round, leave
+   the dropout out), and find the first cell that notices.
 4. *(medium)* Convert weights from form (6.3) to (6.5) for a GRU whose reset gate is a
    constant $r$ for all units. Why is it impossible in general?
 5. *(medium)* A GRU of one unit has only zero weights and biases, but for the update

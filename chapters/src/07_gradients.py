@@ -618,8 +618,8 @@ plt.show()
 rows = []
 for name, (whole, direct) in measured.items():
     for d in (1, 10, 50, 99) if direct is not None else ():
-        sizes = whole[d], direct[d], direct[d] / whole[d]
-        rows.append((name, d, *(f"{size:.1e}" for size in sizes)))
+        numbers = whole[d], direct[d], direct[d] / whole[d]
+        rows.append((name, d, *(f"{number:.1e}" for number in numbers)))
 lstm.Table(("network", "distance", "whole", "direct", "direct / whole"), rows)
 
 # %% [markdown]

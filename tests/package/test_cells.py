@@ -12,12 +12,9 @@ from torch.func import functional_call, stack_module_state, vmap
 from torch.testing import assert_close
 
 from lstm import GRUCell, LSTMCell
+from tensors import randn
 
 CELLS = {"LSTMCell": (LSTMCell, nn.LSTMCell), "GRUCell": (GRUCell, nn.GRUCell)}
-
-
-def randn(*shape):
-    return torch.randn(*shape, dtype=torch.float64, requires_grad=True)
 
 
 def flat(state):
@@ -29,8 +26,14 @@ def some_state(kind, *shape):
 
 
 @pytest.mark.parametrize("kind", CELLS)
-@given(size=st.integers(1, 5), hidden=st.integers(1, 5), bias=st.booleans(),
-       batch=st.none() | st.integers(0, 4), with_state=st.booleans(), seed=st.integers(0, 99))  # fmt: skip
+@given(
+    size=st.integers(1, 5),
+    hidden=st.integers(1, 5),
+    bias=st.booleans(),
+    batch=st.none() | st.integers(0, 4),
+    with_state=st.booleans(),
+    seed=st.integers(0, 99),
+)
 def test_a_step_equals_torchs_gradients_too(
     kind, size, hidden, bias, batch, with_state, seed
 ):

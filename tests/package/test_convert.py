@@ -104,7 +104,7 @@ def test_what_is_carried_from_torch_shares_no_memory():
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_list_of_another_length_is_refused(kind):
     get_params, carry, names = KINDS[kind]
-    wrong = f"the {len(names)} parameters W_x.*, b_q, got {len(names) - 1}"
+    wrong = f"the {len(names)} parameters W_x. to b_q, got {len(names) - 1}"
     with pytest.raises(ValueError, match=wrong):
         carry(drawn(get_params)[1:])
 
@@ -136,3 +136,8 @@ def test_layers_that_the_notes_do_not_know_are_refused(option):
     layer = nn.LSTM(V, H, **{option: value[option]})
     with pytest.raises(ValueError, match="expected the parameters"):
         from_torch(layer.state_dict(), nn.Linear(H, V).state_dict())
+
+
+def test_a_grus_state_dict_is_not_taken_for_an_lstms():
+    with pytest.raises(ValueError, match="expected an LSTM's 4H rows, 20, got 15"):
+        from_torch(nn.GRU(V, H).state_dict(), nn.Linear(H, V).state_dict())

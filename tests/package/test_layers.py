@@ -1,4 +1,4 @@
-"""lstm.LSTM and lstm.GRU against torch.nn's, over all arguments and forms of input, in float64."""
+"""lstm.LSTM and lstm.GRU against torch.nn's, over arguments and inputs, in float64."""
 
 import copy
 import pickle
@@ -15,6 +15,7 @@ from torch.testing import assert_close
 
 import lstm
 from lstm import GRU, LSTM
+from tensors import randn
 
 LAYERS = {"LSTM": (LSTM, nn.LSTM), "GRU": (GRU, nn.GRU)}
 SMALL = st.integers(1, 5)
@@ -26,10 +27,6 @@ def pair(kind, *sizes, dtype=torch.float64, **kwargs):
     ours, theirs = (layer(*sizes, **kwargs).to(dtype) for layer in LAYERS[kind])
     ours.load_state_dict(theirs.state_dict())
     return ours, theirs
-
-
-def randn(*shape):
-    return torch.randn(*shape, dtype=torch.float64, requires_grad=True)
 
 
 def flat(result):
@@ -50,7 +47,7 @@ def leaves_of(state):
 
 
 def results(layer, inputs, state, leaves):
-    """Outputs, last states, and the gradients of inputs, states and all parameters; the same seed for every layer.
+    """Outputs, last states, all gradients; the same seed for every layer.
 
     inputs: a tensor, or a function that makes what the layer is given.
     """
@@ -81,9 +78,16 @@ def arguments(draw, kind):
 
 
 @pytest.mark.parametrize("kind", LAYERS)
-@given(data=st.data(), length=st.integers(1, 6), batch=st.none() | st.integers(0, 4),
-       with_state=st.booleans(), training=st.booleans(), strided=st.booleans(),
-       seed=SEEDS, scale=SCALES)  # fmt: skip
+@given(
+    data=st.data(),
+    length=st.integers(1, 6),
+    batch=st.none() | st.integers(0, 4),
+    with_state=st.booleans(),
+    training=st.booleans(),
+    strided=st.booleans(),
+    seed=SEEDS,
+    scale=SCALES,
+)
 def test_outputs_states_and_all_gradients_equal_torchs(
     kind, data, length, batch, with_state, training, strided, seed, scale
 ):
@@ -102,8 +106,13 @@ def test_outputs_states_and_all_gradients_equal_torchs(
 
 
 @pytest.mark.parametrize("kind", LAYERS)
-@given(data=st.data(), lengths=st.lists(st.integers(1, 6), min_size=1, max_size=5),
-       with_state=st.booleans(), by_length=st.booleans(), seed=SEEDS)  # fmt: skip
+@given(
+    data=st.data(),
+    lengths=st.lists(st.integers(1, 6), min_size=1, max_size=5),
+    with_state=st.booleans(),
+    by_length=st.booleans(),
+    seed=SEEDS,
+)
 @example(data=None, lengths=[3, 3], with_state=True, by_length=True, seed=0)
 def test_packed_sequences_equal_torchs(
     kind, data, lengths, with_state, by_length, seed
@@ -172,8 +181,9 @@ def test_a_state_dict_of_three_projected_layers_in_two_directions_goes_both_ways
 @pytest.mark.parametrize("how", ["pickle", "deepcopy"])
 def test_copies_compute_the_same_and_share_nothing(kind, how):
     ours = LAYERS[kind][0](3, 5, num_layers=2, bidirectional=True, batch_first=True)
-    copies = {"pickle": lambda m: pickle.loads(pickle.dumps(m)), "deepcopy": copy.deepcopy}  # fmt: skip
-    other, x = copies[how](ours), torch.randn(2, 7, 3)
+    pickled = how == "pickle"
+    other = pickle.loads(pickle.dumps(ours)) if pickled else copy.deepcopy(ours)
+    x = torch.randn(2, 7, 3)
     assert_close(flat(other(x)), flat(ours(x)), rtol=0, atol=0)
     with torch.no_grad():
         ours.weight_hh_l1 += 1
