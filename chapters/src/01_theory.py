@@ -505,13 +505,8 @@ w_ih, w_hh = (
     torch.tensor([[-2.0], [2.0], [1.0], [-2.0]]),
 )
 b = torch.tensor([0.0, 0.0, 0.0, 1.0])
-h, c = lstm_step(
-    torch.tensor([[X]]),
-    (torch.tensor([[H_prev]]), torch.tensor([[C_prev]])),
-    w_ih,
-    w_hh,
-    b,
-)
+state = torch.tensor([[H_prev]]), torch.tensor([[C_prev]])
+h, c = lstm_step(torch.tensor([[X]]), state, w_ih, w_hh, b)
 assert_close(c.item(), C, atol=1e-6, rtol=0)
 assert_close(h.item(), H, atol=1e-6, rtol=0)
 print(f"C = {c.item():.4f}   H = {h.item():.4f}")
@@ -726,9 +721,8 @@ def lstm_with_forget_bias(bias):
 
 cure = {"plain RNN": fresh_reach}
 for bias in (0.0, 1.0, 2.0):
-    cure[f"LSTM, forget bias + {bias:.0f}"] = gradient_by_distance(
-        lstm_with_forget_bias(bias)
-    )
+    layer = lstm_with_forget_bias(bias)
+    cure[f"LSTM, forget bias + {bias:.0f}"] = gradient_by_distance(layer)
 figures.lines(
     cure,
     "steps back in time",

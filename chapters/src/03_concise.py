@@ -118,15 +118,10 @@ rows = []
 for report in bench.results():
     speeds = report["tasks"]["text"]["speeds"]
     scratch_speed = speeds["scratch (the notes)"]
-    rows += [
-        (
-            name,
-            f"{speed:,}",
-            f"{speed / scratch_speed:.1f} ×",
-            report["machine"]["device"],
-        )
-        for name, speed in speeds.items()
-    ]
+    machine = report["machine"]["device"]
+    for name, speed in speeds.items():
+        ratio = f"{speed / scratch_speed:.1f} ×"
+        rows.append((name, f"{speed:,}", ratio, machine))
 lstm.Table(("code", "tokens/s", "against scratch", "device"), rows)
 
 # %%

@@ -309,9 +309,8 @@ for name in kinds:
     model = digit_reader(name)
     train = loader(images.train_x, images.train_y, shuffle=True)
     losses[name] = lstm.fit(model, train, lstm.TrainConfig(steps=1200), label=name)
-    accuracy[name] = lstm.evaluate(
-        model, loader(images.test_x, images.test_y, shuffle=False)
-    ).accuracy
+    test = loader(images.test_x, images.test_y, shuffle=False)
+    accuracy[name] = lstm.evaluate(model, test).accuracy
 
 # %%
 #| fig-alt: >-
@@ -354,18 +353,12 @@ count = {
 }
 report = bench.committed()
 speed = report["tasks"]["rows"]["speeds"]
-lstm.Table(
-    (
-        "model",
-        "test accuracy",
-        "parameters",
-        f"images/s, {report['machine']['device']}",
-    ),
-    [
-        (name, f"{accuracy[name]:.2%}", f"{count[name]:,}", f"{speed[name]:,}")
-        for name in kinds
-    ],
-)
+where = f"images/s, {report['machine']['device']}"
+table = [
+    (name, f"{accuracy[name]:.2%}", f"{count[name]:,}", f"{speed[name]:,}")
+    for name in kinds
+]
+lstm.Table(("model", "test accuracy", "parameters", where), table)
 
 # %%
 assert min(accuracy.values()) > 0.9
@@ -532,23 +525,18 @@ class NextLetter:
         self.inputs, self.targets = lstm.data.windows(part.flatten(), length)
 
     def __iter__(self):
-        for rows in torch.randperm(
-            len(self.inputs), generator=torch.Generator().manual_seed(0)
-        ).split(32):
+        order = torch.Generator().manual_seed(0)
+        for rows in torch.randperm(len(self.inputs), generator=order).split(32):
             yield self.inputs[rows], self.targets[rows]
 
 
 cheat = tagger(64, bidirectional=True)
 honest = tagger(64, bidirectional=False)
 for name, model in {"two directions": cheat, "one direction": honest}.items():
-    lstm.fit(
-        model, NextLetter(train_part), lstm.TrainConfig(steps=600, lr=1e-2), label=name
-    )
-    print(
-        name,
-        "held-out perplexity",
-        round(lstm.evaluate(model, NextLetter(test_part)).perplexity, 2),
-    )
+    config = lstm.TrainConfig(steps=600, lr=1e-2)
+    lstm.fit(model, NextLetter(train_part), config, label=name)
+    perplexity = lstm.evaluate(model, NextLetter(test_part)).perplexity
+    print(name, "held-out perplexity", round(perplexity, 2))
 
 # %% [markdown]
 r"""
