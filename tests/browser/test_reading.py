@@ -170,7 +170,7 @@ def test_the_first_stop_leads_past_the_menu(chromium, site):
         page.goto(site + CHAPTER)
         page.keyboard.press("Tab")
         page.keyboard.press("Enter")
-        assert page.url.endswith("#main-content")
+        page.wait_for_url("**#main-content")
         page.keyboard.press("Tab")
         within = "document.querySelector('main').contains(document.activeElement)"
         assert page.evaluate(within)
