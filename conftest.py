@@ -2,6 +2,7 @@
 
 import os
 import re
+from pathlib import Path
 
 os.environ["TQDM_DISABLE"] = "1"  # a progress bar would differ from run to run
 os.environ.pop("MPLBACKEND", None)  # notebooks draw inline
@@ -17,8 +18,11 @@ def pytest_collection_modifyitems(items):
 
 
 def minutes(path):
-    """How long a chapter runs, as the header of its source says; 0 for other tests."""
-    source = path.parent / "src" / f"{path.stem}.py"
+    """How long a notebook runs, as the header of its source says; 0 for other tests."""
+    chapters = Path(__file__).with_name("chapters")
+    if chapters not in path.parents:
+        return 0
+    source = chapters / "src" / path.relative_to(chapters).with_suffix(".py")
     if path.suffix != ".ipynb" or not source.exists():
         return 0
     return float(re.search(r"^# minutes: (.+)", source.read_text("utf-8"), re.M)[1])

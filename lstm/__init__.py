@@ -13,10 +13,10 @@ from lstm.models import LanguageModel, SequenceClassifier, SequenceTagger, gener
 from lstm.scratch import (
     get_gru_params,
     get_lstm_params,
-    gru,
     init_gru_state,
     init_lstm_state,
-    lstm,
+    scratch_gru,
+    scratch_lstm,
 )
 from lstm.steps import (
     gru_step,
@@ -58,14 +58,12 @@ __all__ = [
     "generate",
     "get_gru_params",
     "get_lstm_params",
-    "gru",
     "gru_step",
     "gru_step_reset_before",
     "gru_to_torch",
     "init_gru_state",
     "init_lstm_state",
     "load_checkpoint",
-    "lstm",
     "lstm_step",
     "pick_device",
     "projected_lstm_step",
@@ -74,6 +72,8 @@ __all__ = [
     "scan",
     "scan_packed",
     "score",
+    "scratch_gru",
+    "scratch_lstm",
     "shapes",
     "to_torch",
 ]

@@ -6,7 +6,7 @@ import sys
 
 import torch
 
-from lstm import bench, data, parity, shapes
+from lstm import bench, data, parity, shapes, studies
 from lstm.tables import Table
 
 
@@ -30,6 +30,11 @@ def run_bench(args):
         print(Table((name, task["unit"], "ratio"), rows), end="\n\n")
     if args.output:
         print("written:", bench.save(report, args.output))
+
+
+def run_study(args):
+    """Measure what a study's file lacks, and keep it; a stopped study goes on."""
+    print("written:", studies.run(args.name, args.processes, args.output, args.again))
 
 
 def show_shapes(args):
@@ -92,6 +97,7 @@ def parser():
     add_bench(verbs)
     add_device(add_verb(verbs, "parity", show_parity))
     add_shapes(verbs)
+    add_study(verbs)
     return whole
 
 
@@ -144,6 +150,16 @@ def add_shapes(verbs):
     batch.add_argument("--batch", type=int, default=8, metavar="N", help=text)
     text = "an input without batch axis"
     batch.add_argument("--unbatched", action="store_true", help=text)
+
+
+def add_study(verbs):
+    verb = add_verb(verbs, "study", run_study, " Each point runs on one thread.")
+    verb.add_argument("name", choices=studies.NAMES, help="which; see lstm/studies")
+    text = "points at a time (default: one for each core)"
+    verb.add_argument("--processes", type=int, metavar="N", help=text)
+    text = "a file to keep it in (default: lstm/results/studies/NAME.json)"
+    verb.add_argument("--output", help=text)
+    verb.add_argument("--again", action="store_true", help="measure all points anew")
 
 
 if __name__ == "__main__":

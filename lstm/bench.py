@@ -21,7 +21,7 @@ from lstm.atomic import replacing
 from lstm.devices import full_precision, pick_device
 from lstm.layers import GRU, LSTM
 from lstm.models import LanguageModel, SequenceClassifier
-from lstm.scratch import get_lstm_params, init_lstm_state, lstm
+from lstm.scratch import get_lstm_params, init_lstm_state, scratch_lstm
 from lstm.training import score
 
 RESULTS = Path(__file__).with_name("results")
@@ -54,7 +54,7 @@ def text_contestants(device):
     def scratch():
         inputs = one_hot(x.T, TEXT.input_size).float()
         state = init_lstm_state(TEXT.batch, TEXT.hidden_size, device)
-        scores, _ = lstm(inputs, state, params)
+        scores, _ = scratch_lstm(inputs, state, params)
         return score(scores, y.T.flatten())
 
     contestants = {"scratch (the notes)": (scratch, params)}
@@ -162,7 +162,7 @@ def run(device="auto", rounds=ROUNDS, seconds=SECONDS):
         speeds = {key: round(value) for key, value in speeds.items()}
         tasks[name] = {"unit": task.unit, "speeds": speeds}
     return {
-        "machine": _machine(device),
+        "machine": machine(device),
         "rounds": rounds,
         "seconds": seconds,
         "tasks": tasks,
@@ -206,7 +206,8 @@ def steps_per_second(loss, parameters, seconds):
     return steps / (time.perf_counter() - start)
 
 
-def _machine(device):
+def machine(device):
+    """What a measurement was made on: device, versions, date."""
     names = {
         "cuda": lambda: torch.cuda.get_device_name(device),
         "cpu": lambda: f"cpu, {torch.get_num_threads()} threads",

@@ -16,8 +16,8 @@ def get_lstm_params(vocab_size, num_hiddens, device=None):
 
     Weights are drawn from a normal distribution of standard deviation 0.01; biases are
     zero. Returns [W_xi, W_hi, b_i, W_xf, W_hf, b_f, W_xo, W_ho, b_o, W_xc, W_hc, b_c,
-    W_hq, b_q]; W_x*: (V, H)   W_h*: (H, H)   b_*: (H)   W_hq: (H, V)   b_q: (V) Raises
-    ValueError unless both sizes are positive integers.
+    W_hq, b_q]; W_x*: (V, H)   W_h*: (H, H)   b_*: (H)   W_hq: (H, V)   b_q: (V)
+    Raises ValueError unless both sizes are positive integers.
     """
     for name, size in {"vocab_size": vocab_size, "num_hiddens": num_hiddens}.items():
         if not isinstance(size, int) or size < 1:
@@ -36,31 +36,31 @@ def get_lstm_params(vocab_size, num_hiddens, device=None):
 
 
 def init_lstm_state(batch_size, num_hiddens, device=None):
-    """The state before the first step, (H, C): zeros, each (N, H)."""
+    """The state before the first step, (h, c): zeros, each (N, H)."""
     shape = batch_size, num_hiddens
     return torch.zeros(shape, device=device), torch.zeros(shape, device=device)
 
 
-def lstm(inputs, state, params):
+def scratch_lstm(inputs, state, params):
     """Run the LSTM along a sequence and score the next symbol at every step.
 
-    inputs: (L, N, V), one-hot   state: (H, C), each (N, H)
-    ->   scores: (L*N, V), step after step; and the last (H, C)
+    inputs: (L, N, V), one-hot   state: (h, c), each (N, H)
+    ->   scores: (L*N, V), step after step; and the last (h, c)
     Source: equations of Zhang et al., Dive into Deep Learning, the section on the LSTM.
     """
     W_xi, W_hi, b_i, W_xf, W_hf, b_f = params[:6]
     W_xo, W_ho, b_o, W_xc, W_hc, b_c, W_hq, b_q = params[6:]
-    H, C = state
-    outputs = []
-    for X in inputs:
-        I = torch.sigmoid(X @ W_xi + H @ W_hi + b_i)  # (N, H), as F, O and C_tilde
-        F = torch.sigmoid(X @ W_xf + H @ W_hf + b_f)
-        O = torch.sigmoid(X @ W_xo + H @ W_ho + b_o)
-        C_tilde = torch.tanh(X @ W_xc + H @ W_hc + b_c)
-        C = F * C + I * C_tilde
-        H = O * torch.tanh(C)
-        outputs.append(H @ W_hq + b_q)  # (N, V)
-    return torch.cat(outputs), (H, C)
+    h, c = state
+    scores = []
+    for x in inputs:
+        i = torch.sigmoid(x @ W_xi + h @ W_hi + b_i)  # (N, H), as f, o and g
+        f = torch.sigmoid(x @ W_xf + h @ W_hf + b_f)
+        o = torch.sigmoid(x @ W_xo + h @ W_ho + b_o)
+        g = torch.tanh(x @ W_xc + h @ W_hc + b_c)  # the candidate
+        c = f * c + i * g
+        h = o * torch.tanh(c)
+        scores.append(h @ W_hq + b_q)  # (N, V)
+    return torch.cat(scores), (h, c)
 
 
 def get_gru_params(vocab_size, num_hiddens, device=None):
@@ -73,25 +73,25 @@ def get_gru_params(vocab_size, num_hiddens, device=None):
 
 
 def init_gru_state(batch_size, num_hiddens, device=None):
-    """The state before the first step, (H,): zeros, (N, H)."""
+    """The state before the first step, (h,): zeros, (N, H)."""
     return (torch.zeros(batch_size, num_hiddens, device=device),)
 
 
-def gru(inputs, state, params):
+def scratch_gru(inputs, state, params):
     """Run the GRU along a sequence and score the next symbol at every step.
 
-    inputs: (L, N, V), one-hot   state: (H,), (N, H)
-    ->   scores: (L*N, V), step after step; and the last (H,)
+    inputs: (L, N, V), one-hot   state: (h,), (N, H)
+    ->   scores: (L*N, V), step after step; and the last (h,)
     Source: Cho et al. (2014), the reset before the product, as in Dive into Deep
     Learning.
     """
     W_xz, W_hz, b_z, W_xr, W_hr, b_r, W_xh, W_hh, b_h, W_hq, b_q = params
-    (H,) = state
-    outputs = []
-    for X in inputs:
-        Z = torch.sigmoid(X @ W_xz + H @ W_hz + b_z)  # (N, H), as R and H_tilde
-        R = torch.sigmoid(X @ W_xr + H @ W_hr + b_r)
-        H_tilde = torch.tanh(X @ W_xh + (R * H) @ W_hh + b_h)
-        H = Z * H + (1 - Z) * H_tilde
-        outputs.append(H @ W_hq + b_q)  # (N, V)
-    return torch.cat(outputs), (H,)
+    (h,) = state
+    scores = []
+    for x in inputs:
+        z = torch.sigmoid(x @ W_xz + h @ W_hz + b_z)  # (N, H), as r and n
+        r = torch.sigmoid(x @ W_xr + h @ W_hr + b_r)
+        n = torch.tanh(x @ W_xh + (r * h) @ W_hh + b_h)  # the candidate
+        h = z * h + (1 - z) * n
+        scores.append(h @ W_hq + b_q)  # (N, V)
+    return torch.cat(scores), (h,)

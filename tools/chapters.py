@@ -118,7 +118,11 @@ def main(argv=None):
     parser.add_argument("--all", action="store_true", help=everything)
     args = parser.parse_args(argv)
     try:
-        found = notebooks.chosen(sources.files(), args.chapter)
+        found = [
+            source
+            for those in (sources.files(), sources.solutions())
+            for source in notebooks.chosen(those, args.chapter)
+        ]
         stale = [
             s for s in found if args.chapter or args.all or not sources.is_current(s)
         ]

@@ -22,7 +22,7 @@ def main(argv=None):
     chosen = []
     if args.chapter:
         try:
-            chosen = notebooks.chosen(ROOT.glob("chapters/*.ipynb"), args.chapter)
+            chosen = notebooks.chosen(notebooks.files(ROOT), args.chapter)
         except ValueError as error:
             sys.exit(f"error: {error}; a new one needs `make chapters` first")
     # two processes, each of one thread: small tensors gain nothing from more

@@ -113,7 +113,7 @@ def main():
     parser.add_argument("--python", help="a Python whose packages stand for Colab's")
     args = parser.parse_args()
     try:
-        names = [p.name for p in notebooks.chosen(stamp.notebooks(ROOT), args.chapter)]
+        chosen = notebooks.chosen(notebooks.files(ROOT), args.chapter)
     except ValueError as error:
         sys.exit(f"error: {error}")
     shutil.rmtree(WORK, ignore_errors=True)
@@ -131,9 +131,9 @@ def main():
     before = packages(python)
     versions = ", ".join(f"{name} {before.get(name)}" for name in ("torch", "numpy"))
     print(f"{len(before)} packages, {versions}", flush=True)
-    chapters = WORK / "tree/chapters"
-    failed = sum(check(chapters / name, python, before) for name in names)
-    sys.exit(f"{failed} of {len(names)} chapters failed" if failed else 0)
+    copies = [WORK / "tree" / path.relative_to(ROOT) for path in chosen]
+    failed = sum(check(copy, python, before) for copy in copies)
+    sys.exit(f"{failed} of {len(copies)} notebooks failed" if failed else 0)
 
 
 def check(notebook, python, before):
@@ -143,7 +143,7 @@ def check(notebook, python, before):
     wrong = moved(before, after)
     added = ", ".join(f"{n} {after[n]}" for n in sorted(after.keys() - before.keys()))
     count = f"packages moved: {len(wrong)} of {len(before)}, added: {added or 'none'}"
-    print(f"{notebook.stem:18} {outcome}; {count}", flush=True)
+    print(f"{notebooks.name(notebook):27} {outcome}; {count}", flush=True)
     if not outcome.good:
         print(outcome.log)
     for line in wrong:

@@ -32,7 +32,11 @@ def toc(listed):
         (part, [f"chapters/{c['name']}" for c in those])
         for part, those in groupby(listed, key=lambda c: c["part"])
     ]
+    solved = [s for s in sources.solutions() if sources.target(s).exists()]
+    parts += [("Solutions", [f"chapters/solutions/{s.stem}" for s in solved])]
     for part, files in [*parts, ("Look up", LOOK_UP)]:
+        if not files:
+            continue
         lines += [f"  - caption: {part}", "    chapters:"]
         lines += [f"      - file: {file}" for file in files]
     return "\n".join(lines) + "\n"

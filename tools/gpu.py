@@ -100,7 +100,7 @@ def main():
             "`make gpu DEVICE=cpu` rehearses without one"
         )
     try:
-        chosen = notebooks.chosen(ROOT.glob("chapters/*.ipynb"), args.chapter)
+        chosen = notebooks.chosen(notebooks.files(ROOT), args.chapter)
     except ValueError as error:
         sys.exit(f"error: {error}")
     shutil.rmtree(args.folder, ignore_errors=True)
@@ -127,9 +127,9 @@ def report(args, chosen, tell):
         for path in chosen:
             outcome = notebooks.run(path, cwd=ROOT, env=settings)
             cells = f"{outcome.passed} of {outcome.cells}"
-            tell(f"| {path.stem} | {cells} | {outcome.seconds:.0f} s |")
+            tell(f"| {notebooks.name(path)} | {cells} | {outcome.seconds:.0f} s |")
             if not outcome.good:
-                failed.append(path.stem)
+                failed.append(notebooks.name(path))
                 logs.append(outcome.log)
     output = str(args.folder / "bench.json")
     for name, command in {

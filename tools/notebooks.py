@@ -1,4 +1,4 @@
-"""Choose chapters, and run a notebook by nbval in a process of its own."""
+"""Find and choose notebooks, and run one by nbval in a process of its own."""
 
 import subprocess
 import sys
@@ -26,20 +26,30 @@ class Outcome:
         return f"{passed}, {self.seconds:4.0f} s"
 
 
+def files(root):
+    """The notebooks of a tree: the chapters, then their solutions."""
+    folders = root / "chapters", root / "chapters/solutions"
+    return [path for f in folders for path in sorted(f.glob("[0-9][0-9]_*.ipynb"))]
+
+
+def name(notebook):
+    """A notebook's name below chapters, without its suffix."""
+    return f"{notebook.parent.name}/{notebook.stem}".removeprefix("chapters/")
+
+
 def chosen(files, names):
     """The chapters among files whose number or name is given, all if none is.
 
     names: as 2, 02 or 02_scratch; raises ValueError for one that fits no chapter.
     """
-    files = sorted(files)
-    found = []
+    files, found = list(files), []
     for name in names:
         fitting = [f for f in files if f.stem.startswith(name.zfill(2))]
         if not fitting:
-            known = ", ".join(f.stem for f in files)
+            known = ", ".join(dict.fromkeys(f.stem for f in files))
             raise ValueError(f"no chapter {name!r}: there are {known}")
         found += fitting
-    return sorted(set(found)) if names else files
+    return [f for f in files if f in found] if names else files
 
 
 def run(notebook, *options, **settings):

@@ -15,6 +15,7 @@ import zipfile
 from pathlib import Path
 
 import browser
+import notebooks
 import stamp
 from lstm.atomic import replacing
 
@@ -75,9 +76,9 @@ def pack(folder, path):
 
 def check(html, repository):
     """Raise ValueError unless every chapter's page opens in Colab, as published."""
-    for notebook in sorted((OUT / "colab/chapters").glob("*.ipynb")):
-        page = html / f"chapters/{notebook.stem}.html"
-        address = stamp.colab(repository, notebook.stem)
+    for notebook in notebooks.files(OUT / "colab"):
+        page = html / f"chapters/{notebooks.name(notebook)}.html"
+        address = stamp.colab(repository, notebooks.name(notebook))
         if address not in page.read_text(encoding="utf-8"):
             raise ValueError(f"{page} has no button that opens it in Colab")
 

@@ -7,12 +7,22 @@ The header says what the lists of chapters show, in YAML between two lines `# --
     proved      what its cells prove
     minutes     how long it takes to run on two processor cores, without a GPU
 
-A code cell may begin with an option, as in Quarto: `#| fig-alt: >-` and on the lines
-below, `#|   what its figure shows`, for those who cannot see it. The set-up cell for
-Colab, chapters/src/setup.py, is put behind the first cell of every notebook.
+A code cell may begin with one option, as in Quarto, its text on the lines below:
+
+    #| fig-alt: >-    a cell that draws: what is to be seen, for those who cannot see it
+    #| check: >-      a cell of assertions: the claim that they hold, in one line
+    #| fold: >-       other plumbing, a table's for one: what it does
+
+On a page the code of these cells is folded under that line; in a notebook a check says
+its claim as a comment. The set-up cell for Colab, chapters/src/setup.py, is put behind
+the first cell of every notebook.
+
+The solutions of a chapter's exercises have its name, in chapters/src/solutions, and a
+header that says the minutes only.
 """
 
 import re
+import textwrap
 from pathlib import Path
 
 import jupytext
@@ -20,7 +30,9 @@ import nbformat
 import yaml
 
 CHAPTERS = Path(__file__).resolve().parents[1] / "chapters"
-KEYS = {"part": str, "question": str, "proved": str, "minutes": (int, float)}
+MINUTES = {"minutes": (int, float)}
+KEYS = {"part": str, "question": str, "proved": str} | MINUTES
+FIGURE = "The code of this figure"
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 
 
@@ -29,9 +41,15 @@ def files():
     return sorted(CHAPTERS.glob("src/[0-9][0-9]_*.py"))
 
 
+def solutions():
+    """The sources of all solutions, in reading order."""
+    return sorted(CHAPTERS.glob("src/solutions/[0-9][0-9]_*.py"))
+
+
 def target(source):
     """The notebook that a source becomes."""
-    return CHAPTERS / f"{source.stem}.ipynb"
+    folder = source.parent.relative_to(CHAPTERS / "src")
+    return CHAPTERS / folder / f"{source.stem}.ipynb"
 
 
 def header(source):
@@ -56,7 +74,8 @@ def split(source):
     if not found:
         raise ValueError(f"{source.name} does not begin with a header: see {__file__}")
     said = yaml.safe_load(re.sub("^# ?", "", found[1], flags=re.M))
-    for key, kind in KEYS.items():
+    keys = MINUTES if source.parent.name == "solutions" else KEYS
+    for key, kind in keys.items():
         if not isinstance(said, dict) or not isinstance(said.get(key), kind):
             raise ValueError(f"{source.name}: its header needs {key!r}, as {kind}")
     return said, text[found.end() :].lstrip("\n")
@@ -68,8 +87,10 @@ def read(source):
     notebook.cells.insert(1, setup_cell())
     for n, cell in enumerate(notebook.cells):
         cell.id = f"c{n:03d}"
-        tags = {"tags": cell.metadata["tags"]} if "tags" in cell.metadata else {}
-        cell.metadata = nbformat.from_dict(tags | options(cell))
+        said = options(cell) if n != 1 else cell.metadata
+        tags = [*cell.metadata.get("tags", []), *said.pop("tags", [])]
+        said |= {"tags": list(dict.fromkeys(tags))} if tags else {}
+        cell.metadata = nbformat.from_dict(said)
     notebook.metadata = {"kernelspec": KERNEL}
     return notebook
 
@@ -78,8 +99,14 @@ def setup_cell():
     """The cell that installs the package in Colab; folded away on a page."""
     text = (Path(__file__).parents[1] / "chapters/src/setup.py").read_text("utf-8")
     cell = nbformat.v4.new_code_cell(text.rstrip("\n"))
-    cell.metadata = {"tags": ["hide-input"]}
+    cell.metadata = folded("Set-up, for Colab")
     return cell
+
+
+def folded(line):
+    """The metadata of a cell whose code is folded under a line."""
+    prompt = {"code_prompt_show": line, "code_prompt_hide": line}
+    return {"tags": ["hide-input"], "mystnb": prompt}
 
 
 def options(cell):
@@ -89,10 +116,19 @@ def options(cell):
     if cell.cell_type != "code" or not count:
         return {}
     said = yaml.safe_load("\n".join(line[3:] for line in lines[:count]))
-    if set(said) != {"fig-alt"}:
+    if len(said) != 1 or not set(said) <= {"fig-alt", "check", "fold"}:
         raise ValueError(f"unknown option of a cell: {', '.join(said)}")
-    cell.source = "\n".join(lines[count:])
-    return {"mystnb": {"image": {"alt": said["fig-alt"].strip()}}}
+    ((kind, text),) = said.items()
+    text, cell.source = text.strip(), "\n".join(lines[count:])
+    if kind == "fig-alt":
+        metadata = folded(FIGURE)
+        metadata["mystnb"]["image"] = {"alt": text}
+        return metadata
+    if kind == "check":
+        claim = textwrap.fill(f"Check: {text}", 84)
+        cell.source = textwrap.indent(claim, "# ") + "\n" + cell.source
+        return folded(f"Check: {text}")
+    return folded(text)
 
 
 def cells(notebook):

@@ -16,6 +16,8 @@ from urllib.parse import quote
 
 import nbformat
 
+import notebooks
+
 ROOT = Path(__file__).resolve().parents[1]
 BRANCH = "colab"
 GITHUB = re.compile(r"https://github\.com/([\w.-]+)/([\w.-]+)")
@@ -83,7 +85,7 @@ def stamp_chapters(tree, source):
     """Put the address to install from into the set-up cell, there and in notebooks."""
     stamped = f'SOURCE = "{source}"'
     replace(tree / "chapters/src/setup.py", UNSTAMPED, stamped)
-    for path in notebooks(tree):
+    for path in notebooks.files(tree):
         notebook = nbformat.read(path, as_version=4)
         found = [cell for cell in notebook.cells if UNSTAMPED in cell.source]
         if len(found) != 1:
@@ -93,11 +95,6 @@ def stamp_chapters(tree, source):
         nbformat.write(notebook, path)
 
 
-def notebooks(tree):
-    """The chapters of a copy of the book."""
-    return sorted(tree.glob("chapters/*.ipynb"))
-
-
 def stamp(tree, repository, revision):
     """Stamp a copy for its repository: chapters, launch buttons, badges and links."""
     stamp_chapters(tree, f"git+{repository}@{revision}")
@@ -105,7 +102,8 @@ def stamp(tree, repository, revision):
     replace(config, 'baseurl: ""', f"baseurl: {site(repository)}")
     with config.open("a", encoding="utf-8") as file:
         file.write(CONFIG.format(repository=repository, branch=BRANCH))
-    badges = "".join(badge(repository, path) for path in notebooks(tree))
+    chapters = sorted(tree.glob("chapters/*.ipynb"))
+    badges = "".join(badge(repository, path) for path in chapters)
     readme, where = tree / "README.md", f"Read it at {site(repository)}"
     replace(readme, BADGES, f"{where}, or run a chapter in Colab:\n\n{badges}")
     replace(readme, PLACEHOLDER, repository)

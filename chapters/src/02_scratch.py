@@ -31,7 +31,7 @@ import torch
 from torch.nn.functional import cross_entropy, one_hot
 from torch.testing import assert_close
 
-import lstm as book
+import lstm
 from lstm import bench, figures
 from lstm.d2l import curve, d2l
 from lstm.figures import plt
@@ -108,7 +108,7 @@ assert lines[k] + lines[k + 1] in whole  # no space where the lines met
 
 assert vocab["é"] == vocab.unk
 try:
-    book.data.Vocab(whole).encode("café")
+    lstm.data.Vocab(whole).encode("café")
 except ValueError as error:
     print(str(error)[:60])
 
@@ -175,8 +175,8 @@ def get_lstm_params(vocab_size, num_hiddens, device=None):
 
     Weights are drawn from a normal distribution of standard deviation 0.01; biases are
     zero. Returns [W_xi, W_hi, b_i, W_xf, W_hf, b_f, W_xo, W_ho, b_o, W_xc, W_hc, b_c,
-    W_hq, b_q]; W_x*: (V, H)   W_h*: (H, H)   b_*: (H)   W_hq: (H, V)   b_q: (V) Raises
-    ValueError unless both sizes are positive integers.
+    W_hq, b_q]; W_x*: (V, H)   W_h*: (H, H)   b_*: (H)   W_hq: (H, V)   b_q: (V)
+    Raises ValueError unless both sizes are positive integers.
     """
     for name, size in {"vocab_size": vocab_size, "num_hiddens": num_hiddens}.items():
         if not isinstance(size, int) or size < 1:
@@ -216,7 +216,7 @@ Before the first step there is no past. Both states are zero.
 # %%
 # lstm/scratch.py
 def init_lstm_state(batch_size, num_hiddens, device=None):
-    """The state before the first step, (H, C): zeros, each (N, H)."""
+    """The state before the first step, (h, c): zeros, each (N, H)."""
     shape = batch_size, num_hiddens
     return torch.zeros(shape, device=device), torch.zeros(shape, device=device)
 
@@ -232,26 +232,26 @@ joined into one long list, step after step, as the loss expects.
 
 # %%
 # lstm/scratch.py
-def lstm(inputs, state, params):
+def scratch_lstm(inputs, state, params):
     """Run the LSTM along a sequence and score the next symbol at every step.
 
-    inputs: (L, N, V), one-hot   state: (H, C), each (N, H)
-    ->   scores: (L*N, V), step after step; and the last (H, C)
+    inputs: (L, N, V), one-hot   state: (h, c), each (N, H)
+    ->   scores: (L*N, V), step after step; and the last (h, c)
     Source: equations of Zhang et al., Dive into Deep Learning, the section on the LSTM.
     """
     W_xi, W_hi, b_i, W_xf, W_hf, b_f = params[:6]
     W_xo, W_ho, b_o, W_xc, W_hc, b_c, W_hq, b_q = params[6:]
-    H, C = state
-    outputs = []
-    for X in inputs:
-        I = torch.sigmoid(X @ W_xi + H @ W_hi + b_i)  # (N, H), as F, O and C_tilde
-        F = torch.sigmoid(X @ W_xf + H @ W_hf + b_f)
-        O = torch.sigmoid(X @ W_xo + H @ W_ho + b_o)
-        C_tilde = torch.tanh(X @ W_xc + H @ W_hc + b_c)
-        C = F * C + I * C_tilde
-        H = O * torch.tanh(C)
-        outputs.append(H @ W_hq + b_q)  # (N, V)
-    return torch.cat(outputs), (H, C)
+    h, c = state
+    scores = []
+    for x in inputs:
+        i = torch.sigmoid(x @ W_xi + h @ W_hi + b_i)  # (N, H), as f, o and g
+        f = torch.sigmoid(x @ W_xf + h @ W_hf + b_f)
+        o = torch.sigmoid(x @ W_xo + h @ W_ho + b_o)
+        g = torch.tanh(x @ W_xc + h @ W_hc + b_c)  # the candidate
+        c = f * c + i * g
+        h = o * torch.tanh(c)
+        scores.append(h @ W_hq + b_q)  # (N, V)
+    return torch.cat(scores), (h, c)
 
 
 # %% [markdown]
@@ -267,7 +267,7 @@ nothing to hide a mistake in.
 torch.manual_seed(0)
 small = [torch.randn_like(p).double() for p in get_lstm_params(3, 5)]
 X, H, C = (torch.randn(2, columns).double() for columns in (3, 5, 5))
-scores, (H_new, C_new) = lstm(X[None], (H, C), small)
+scores, (H_new, C_new) = scratch_lstm(X[None], (H, C), small)
 assert scores.shape == (2, 3)
 assert H_new.shape == C_new.shape == (2, 5)
 
@@ -312,9 +312,9 @@ in pieces.
 # %%
 sequence = torch.randn(8, 2, 3).double()
 zeros = torch.zeros(2, 5).double(), torch.zeros(2, 5).double()
-whole_scores, end = lstm(sequence, zeros, small)
-first, middle = lstm(sequence[:4], zeros, small)
-second, end_of_halves = lstm(sequence[4:], middle, small)
+whole_scores, end = scratch_lstm(sequence, zeros, small)
+first, middle = scratch_lstm(sequence[:4], zeros, small)
+second, end_of_halves = scratch_lstm(sequence[4:], middle, small)
 assert_close(torch.cat([first, second]), whole_scores)
 assert_close(end_of_halves, end)
 
@@ -333,14 +333,14 @@ def zero_state(batch):
 
 refusal = ""
 try:
-    lstm(sequence, zero_state(3), small)
+    scratch_lstm(sequence, zero_state(3), small)
 except RuntimeError as error:
     refusal = str(error)
 print(refusal)
 
 # %%
 assert "must match the size of tensor" in refusal
-assert lstm(sequence, zero_state(1), small)[0].shape == (8 * 2, 3)
+assert scratch_lstm(sequence, zero_state(1), small)[0].shape == (8 * 2, 3)
 
 # %% [markdown]
 r"""
@@ -367,7 +367,7 @@ device = d2l.try_gpu()
 random.seed(0)
 torch.manual_seed(0)
 net = d2l.RNNModelScratch(
-    len(vocab), 256, device, get_lstm_params, init_lstm_state, lstm
+    len(vocab), 256, device, get_lstm_params, init_lstm_state, scratch_lstm
 )
 
 
@@ -447,7 +447,7 @@ rows = [
     ("this run, last epoch", f"{perplexities[-1]:.2f}"),
     ("this run, best epoch recorded", f"{min(perplexities):.2f}"),
 ]
-book.Table(("", "perplexity"), rows)
+lstm.Table(("", "perplexity"), rows)
 
 # %% [markdown]
 r"""
@@ -464,7 +464,7 @@ for report in bench.results():
     machine, speeds = report["machine"], report["tasks"]["text"]["speeds"]
     about = f"{machine['device']}, torch {machine['torch']}, {machine['date']}"
     rows += [(name, f"{speed:,}", about) for name, speed in speeds.items()]
-book.Table(("code", "tokens/s", "measured on"), rows)
+lstm.Table(("code", "tokens/s", "measured on"), rows)
 
 # %% [markdown]
 r"""

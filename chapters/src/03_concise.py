@@ -241,7 +241,7 @@ _ = linear.load_state_dict(for_linear)
 inputs = torch.randn(12, 4, 28).double()
 H, C = torch.randn(4, 64).double(), torch.randn(4, 64).double()
 
-scores, (H_T, C_T) = lstm.lstm(inputs, (H, C), params)
+scores, (H_T, C_T) = lstm.scratch_lstm(inputs, (H, C), params)
 output, (h_n, c_n) = layer(inputs, (H[None], C[None]))
 scores_torch = linear(output).flatten(0, 1)
 
@@ -277,7 +277,7 @@ def mix(scores, h, c):
 
 
 x, h, c = leaves
-scores, (H_T, C_T) = lstm.lstm(x, (h, c), params)
+scores, (H_T, C_T) = lstm.scratch_lstm(x, (h, c), params)
 by_hand = torch.autograd.grad(mix(scores, H_T, C_T), [*params, *leaves])
 
 output, (h_n, c_n) = layer(x, (h[None], c[None]))
@@ -384,7 +384,7 @@ def concise(layer_weights=None, linear_weights=None, one_bias=False):
 
 # %%
 torch.manual_seed(0)
-functions = lstm.get_lstm_params, lstm.init_lstm_state, lstm.lstm
+functions = lstm.get_lstm_params, lstm.init_lstm_state, lstm.scratch_lstm
 scratch = d2l.RNNModelScratch(len(vocab), num_hiddens, device, *functions)
 weights = to_torch(scratch.params)
 

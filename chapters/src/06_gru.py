@@ -323,28 +323,28 @@ def get_gru_params(vocab_size, num_hiddens, device=None):
 
 
 def init_gru_state(batch_size, num_hiddens, device=None):
-    """The state before the first step, (H,): zeros, (N, H)."""
+    """The state before the first step, (h,): zeros, (N, H)."""
     return (torch.zeros(batch_size, num_hiddens, device=device),)
 
 
-def gru(inputs, state, params):
+def scratch_gru(inputs, state, params):
     """Run the GRU along a sequence and score the next symbol at every step.
 
-    inputs: (L, N, V), one-hot   state: (H,), (N, H)
-    ->   scores: (L*N, V), step after step; and the last (H,)
+    inputs: (L, N, V), one-hot   state: (h,), (N, H)
+    ->   scores: (L*N, V), step after step; and the last (h,)
     Source: Cho et al. (2014), the reset before the product, as in Dive into Deep
     Learning.
     """
     W_xz, W_hz, b_z, W_xr, W_hr, b_r, W_xh, W_hh, b_h, W_hq, b_q = params
-    (H,) = state
-    outputs = []
-    for X in inputs:
-        Z = torch.sigmoid(X @ W_xz + H @ W_hz + b_z)  # (N, H), as R and H_tilde
-        R = torch.sigmoid(X @ W_xr + H @ W_hr + b_r)
-        H_tilde = torch.tanh(X @ W_xh + (R * H) @ W_hh + b_h)
-        H = Z * H + (1 - Z) * H_tilde
-        outputs.append(H @ W_hq + b_q)  # (N, V)
-    return torch.cat(outputs), (H,)
+    (h,) = state
+    scores = []
+    for x in inputs:
+        z = torch.sigmoid(x @ W_xz + h @ W_hz + b_z)  # (N, H), as r and n
+        r = torch.sigmoid(x @ W_xr + h @ W_hr + b_r)
+        n = torch.tanh(x @ W_xh + (r * h) @ W_hh + b_h)  # the candidate
+        h = z * h + (1 - z) * n
+        scores.append(h @ W_hq + b_q)  # (N, V)
+    return torch.cat(scores), (h,)
 
 
 # %%
@@ -355,7 +355,7 @@ params = [torch.randn_like(p).double() for p in get_gru_params(28, 16)]
 symbols = torch.randint(28, (9, 2))
 inputs = one_hot(symbols, 28).double()
 (start,) = (state.double() for state in init_gru_state(2, 16))
-scores, (last,) = gru(inputs, (start,), params)
+scores, (last,) = scratch_gru(inputs, (start,), params)
 assert scores.shape == (9 * 2, 28)
 print(len(params), "tensors; scores", tuple(scores.shape), "  H", tuple(last.shape))
 

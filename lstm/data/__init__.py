@@ -1,16 +1,21 @@
-"""Real data, found, verified and shaped: one text, one set of images.
+"""Data: one text and one set of images, found, verified and shaped; tasks of memory.
 
 Each has a default that needs no network.
 """
 
 from lstm.data.files import DataError, DataNotFoundError, Source, find
 from lstm.data.images import Images, load_images
+from lstm.data.memory import Adding, Copy, Parity, Recall
 from lstm.data.text import Vocab, clean, find_text, load_text, mask, windows
 
 __all__ = [
+    "Adding",
+    "Copy",
     "DataError",
     "DataNotFoundError",
     "Images",
+    "Parity",
+    "Recall",
     "Source",
     "Vocab",
     "clean",

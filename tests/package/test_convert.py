@@ -9,10 +9,10 @@ from lstm import (
     from_torch,
     get_gru_params,
     get_lstm_params,
-    gru,
     gru_step_reset_before,
     gru_to_torch,
-    lstm,
+    scratch_gru,
+    scratch_lstm,
     scan,
     to_torch,
 )
@@ -48,7 +48,7 @@ def test_the_notes_order_is_a_triple_for_each_gate_and_then_the_output():
 def test_torchs_lstm_with_the_notes_parameters_gives_the_notes_scores():
     params, x, h, c = drawn(get_lstm_params), randn(4, 2, V), randn(2, H), randn(2, H)
     layer, linear = modules(nn.LSTM, to_torch(params))
-    scores, _ = lstm(x, (h, c), params)
+    scores, _ = scratch_lstm(x, (h, c), params)
     assert_close(scores, linear(layer(x, (h[None], c[None]))[0]).flatten(0, 1))
 
 
@@ -56,7 +56,7 @@ def test_torchs_parameters_both_biases_added_give_torchs_scores_in_the_notes():
     layer, linear = nn.LSTM(V, H).double(), nn.Linear(H, V).double()
     params, x = from_torch(layer.state_dict(), linear.state_dict()), randn(4, 2, V)
     h, c = randn(2, H), randn(2, H)
-    scores, _ = lstm(x, (h, c), params)
+    scores, _ = scratch_lstm(x, (h, c), params)
     assert_close(scores, linear(layer(x, (h[None], c[None]))[0]).flatten(0, 1))
 
 
@@ -69,13 +69,15 @@ def test_the_grus_weights_and_its_output_layer_give_the_notes_scores_step_by_ste
     params, x, h = drawn(get_gru_params), randn(4, 2, V), randn(2, H)
     layer, linear = modules(nn.GRU, gru_to_torch(params))
     outputs, _ = scan(gru_step_reset_before, x, (h,), layer.all_weights[0])
-    assert_close(gru(x, (h,), params)[0], linear(outputs).flatten(0, 1))
+    assert_close(scratch_gru(x, (h,), params)[0], linear(outputs).flatten(0, 1))
 
 
 def test_torchs_gru_loads_the_same_weights_and_computes_another_function():
     params, x, h = drawn(get_gru_params), randn(6, 2, V), randn(2, H)
     layer, _ = modules(nn.GRU, gru_to_torch(params))
-    assert (layer(x, h[None])[1][0] - gru(x, (h,), params)[1][0]).abs().max() > 0.05
+    assert (
+        layer(x, h[None])[1][0] - scratch_gru(x, (h,), params)[1][0]
+    ).abs().max() > 0.05
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -48,7 +48,7 @@ def test_any_other_download_is_still_d2ls():
         d2l.download("no such file")
 
 
-FUNCTIONS = lstm.get_lstm_params, lstm.init_lstm_state, lstm.lstm
+FUNCTIONS = lstm.get_lstm_params, lstm.init_lstm_state, lstm.scratch_lstm
 NETS = {
     "scratch": lambda: d2l.RNNModelScratch(28, 8, torch.device("cpu"), *FUNCTIONS),
     "concise": lambda: d2l.RNNModel(nn.LSTM(28, 8), 28),

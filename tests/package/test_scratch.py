@@ -9,12 +9,12 @@ from lstm import (
     from_torch,
     get_gru_params,
     get_lstm_params,
-    gru,
     gru_step_reset_before,
     gru_to_torch,
     init_gru_state,
     init_lstm_state,
-    lstm,
+    scratch_gru,
+    scratch_lstm,
     scan,
     to_torch,
 )
@@ -67,7 +67,7 @@ def test_the_lstm_equals_torchs_in_scores_states_and_every_gradient():
     layer, linear = nn.LSTM(V, H).double(), nn.Linear(H, V).double()
     for module, weights in zip((layer, linear), to_torch(params), strict=True):
         module.load_state_dict(weights)
-    scores, state = lstm(x, (h, c), params)
+    scores, state = scratch_lstm(x, (h, c), params)
     output, (h_n, c_n) = layer(x, (h[None], c[None]))
     want = linear(output).flatten(0, 1), h_n[0], c_n[0]
     assert_close((scores, *state), want)
@@ -83,12 +83,12 @@ def test_the_lstm_equals_torchs_in_scores_states_and_every_gradient():
 def test_gradients_of_the_lstm_are_those_of_finite_differences():
     params, x = drawn(get_lstm_params), randn(3, 2, V).detach()
     state = tuple(s.double() for s in init_lstm_state(2, H))
-    assert torch.autograd.gradcheck(lambda *ps: lstm(x, state, ps)[0], params)
+    assert torch.autograd.gradcheck(lambda *ps: scratch_lstm(x, state, ps)[0], params)
 
 
 def test_the_gru_is_the_form_with_the_reset_before_in_scores_states_and_gradients():
     params, x, h = drawn(get_gru_params), randn(6, 2, V), randn(2, H)
-    got = gru(x, (h,), params)
+    got = scratch_gru(x, (h,), params)
     weights = [w.requires_grad_() for w in gru_to_torch(params)[0].values()]
     outputs, end = scan(gru_step_reset_before, x, (h,), weights)
     want = (outputs @ params[-2] + params[-1]).flatten(0, 1)
@@ -111,4 +111,4 @@ def test_sizes_that_make_no_sense_are_refused_by_name(get_params, sizes):
 
 def test_a_state_of_another_batch_is_refused():
     with pytest.raises(RuntimeError, match="must match"):
-        lstm(torch.zeros(2, 3, V), init_lstm_state(2, H), get_lstm_params(V, H))
+        scratch_lstm(torch.zeros(2, 3, V), init_lstm_state(2, H), get_lstm_params(V, H))

@@ -15,7 +15,7 @@ REPOSITORY = "https://github.com/someone/some.where"
 REVISION = "0123456789abcdef0123456789abcdef01234567"
 SOURCE = f"git+{REPOSITORY}@{REVISION}"
 PAGES = ["_config.yml", "README.md", "book/intro.md"]
-NOTEBOOKS = [p.relative_to(ROOT).as_posix() for p in stamp.notebooks(ROOT)]
+NOTEBOOKS = [p.relative_to(ROOT).as_posix() for p in notebooks.files(ROOT)]
 NO_ADDRESSES = [
     "",
     "someone/somewhere",
