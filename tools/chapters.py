@@ -96,14 +96,15 @@ def refuse_stand_ins():
 def make(source):
     """Execute a source, and say what came of it."""
     start = time.monotonic()
-    print(f"{source.stem}: executing …", flush=True)
+    name = notebooks.name(sources.target(source))
+    print(f"{name}: executing …", flush=True)
     try:
         execute(source)
     except FAILURES as error:
-        sys.exit(f"{error}\n{source.stem}: failed; the notebook was left as it was")
+        sys.exit(f"{error}\n{name}: failed; the notebook was left as it was")
     seconds = time.monotonic() - start
     kilobytes = sources.target(source).stat().st_size / 1000
-    print(f"{source.stem}: {seconds:.0f} s, {kilobytes:.0f} kB")
+    print(f"{name}: {seconds:.0f} s, {kilobytes:.0f} kB")
     said = 60 * sources.header(source)["minutes"]
     if not said / 3 < seconds < said * 3:
         print(f"note: its header says {said / 60:g} minutes")
@@ -114,15 +115,12 @@ def main(argv=None):
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("chapter", nargs="*", help="as 2 or 02_scratch; default: all")
-    everything = "execute also what has not changed"
-    parser.add_argument("--all", action="store_true", help=everything)
+    text = "execute also what has not changed"
+    parser.add_argument("--all", action="store_true", help=text)
     args = parser.parse_args(argv)
     try:
-        found = [
-            source
-            for those in (sources.files(), sources.solutions())
-            for source in notebooks.chosen(those, args.chapter)
-        ]
+        everything = [*sources.files(), *sources.solutions()]
+        found = notebooks.chosen(everything, args.chapter)
         stale = [
             s for s in found if args.chapter or args.all or not sources.is_current(s)
         ]
@@ -140,7 +138,7 @@ def main(argv=None):
         if source in stale:
             make(source)
         else:
-            print(f"{source.stem}: unchanged")
+            print(f"{notebooks.name(sources.target(source))}: unchanged")
     for path in contents.write():
         print(f"{path.relative_to(contents.ROOT)}: brought up to date")
 

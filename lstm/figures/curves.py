@@ -3,7 +3,7 @@
 import numpy as np
 from matplotlib.ticker import LogLocator, MaxNLocator
 
-from lstm.figures.style import COLORS, CYCLE, figure, styled
+from lstm.figures.style import COLORS, CYCLE, MODELS, figure, styled
 
 DASHES = ["-", "--", "-.", ":"]
 
@@ -78,6 +78,56 @@ def states(panels, xlabel="time step"):
     handles, labels = axes[0].get_legend_handles_labels()
     fig.legend(handles, labels, loc="outside upper center", ncols=2)
     return fig
+
+
+@styled
+def updates(panels, xlabel, budget, columns=2):
+    """Draw how many updates each model took until it had learned, a mark for a seed.
+
+    panels: {title: {model: {x: [updates, or None where the budget did not suffice]}}}
+    A line joins a model's medians; what was not learned stands above the dashed line.
+    """
+    columns = min(columns, len(panels))
+    rows = -(-len(panels) // columns)
+    size = {"height": 2.6 * rows + 0.9 if len(panels) > 1 else 3.6}
+    fig, axes = figure(columns, rows, **size, sharey=True, squeeze=False)
+    for axis, (title, models) in zip(axes.flat, panels.items(), strict=False):
+        _updates(axis, models, budget)
+        axis.set_title(title, fontsize=11)
+    for axis in axes.flat[len(panels) :]:
+        axis.set_axis_off()
+    for axis in axes[-1]:
+        axis.set_xlabel(xlabel)
+    fig.supylabel("updates until 0.95 is named", fontsize=11)
+    handles, labels = axes.flat[0].get_legend_handles_labels()
+    fig.legend(handles, labels, loc="outside upper center", ncols=2, fontsize=10)
+    return fig
+
+
+def _updates(axis, models, budget):
+    """One panel: x is categorical, the models beside one another, y logarithmic."""
+    ticks = list(next(iter(models.values())))
+    missed = budget * 1.6
+    for n, (model, found) in enumerate(models.items()):
+        color, dash, marker = MODELS[model]
+        shift = 0.1 * (n - (len(models) - 1) / 2)
+        heights = [[missed if u is None else u for u in found[x]] for x in ticks]
+        for x, ys in enumerate(heights):
+            spread = 0.018 * (np.arange(len(ys)) - (len(ys) - 1) / 2)
+            xs = x + shift + (spread if len(set(ys)) < len(ys) else 0)
+            axis.plot(xs * np.ones(len(ys)), ys, marker, color=color, markersize=4.5)
+        medians = [np.median(ys) for ys in heights]
+        xs = np.arange(len(ticks)) + shift
+        look = {"color": color, "linestyle": dash, "linewidth": 1.3}
+        axis.plot(xs, medians, label=model, marker=marker, markersize=4.5, **look)
+    axis.axhline(budget * 1.22, color="#777777", linewidth=1, linestyle=(0, (4, 3)))
+    axis.set_yscale("log")
+    low = [t for t in (10, 30, 100, 300, 1000, 3000, 10000) if t <= budget]
+    axis.set_yticks([*low, missed], [*(f"{t:,}" for t in low), "not yet"])
+    axis.minorticks_off()
+    axis.set_ylim(18, budget * 2.1)
+    axis.set_xticks(range(len(ticks)), [f"{x:g}" for x in ticks])
+    axis.grid(axis="x", visible=False)
 
 
 @styled

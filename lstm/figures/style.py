@@ -16,6 +16,13 @@ COLORS = {  # colour-blind safe, after Okabe & Ito; a part has one colour everyw
     "hidden": "#8A6100",
 }
 CYCLE = ["#0072B2", "#D55E00", "#007A5A", "#AA4499", "#222222", "#8A6100"]
+MODELS = {  # and a model has one colour, dash and marker
+    "RNN": ("#777777", ":", "s"),
+    "LSTM": ("#0072B2", "-", "o"),
+    "LSTM, forget bias 1": ("#AA4499", "-.", "^"),
+    "LSTM, forget bias 3": ("#D55E00", "--", "v"),
+    "GRU": ("#007A5A", (0, (5, 1)), "D"),
+}
 FADED = "#c4c4c4"
 STYLE = {
     "figure.facecolor": "white",

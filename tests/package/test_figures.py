@@ -15,6 +15,12 @@ DRAWN = {
     "crosses": partial(figures.lines, CURVES, "x", "y", crosses=1),
     "squashing": figures.squashing,
     "states": partial(figures.states, {"t": {"C": [1, 2], "H": [0, 1]}}),
+    "updates": partial(
+        figures.updates,
+        {"a": {"RNN": {5: [25, 50, None]}}, "b": {"RNN": {5: [9]}}},
+        "x",
+        99,
+    ),
     "bars": partial(figures.bars, {"a": 1, "b": 2}, "x", "y"),
     "digit_rows": partial(figures.digit_rows, np.eye(8), 3),
     "unrolled": figures.unrolled,
