@@ -39,6 +39,8 @@ SPEED = re.compile(r"[\d,.]+ tokens/sec on \S+")
 def tidy(notebook):
     """Take out what differs from run to run; refuse what should not be published."""
     for cell in notebook.cells:
+        if "outputs" in cell:
+            cell.outputs = joined(cell.outputs)
         for output in cell.get("outputs", []):
             if output.output_type == "stream":
                 if output.name == "stderr":
@@ -48,6 +50,18 @@ def tidy(notebook):
             elif "image/png" in output.get("data", {}):
                 output.data["image/png"] = slim(output.data["image/png"])
     return notebook
+
+
+def joined(outputs):
+    """Outputs with printed text that arrived in pieces made one again."""
+    whole = []
+    for output in outputs:
+        before = whole[-1] if whole else {}
+        if output.get("name", "") == before.get("name") == "stdout":
+            before.text += output.text
+        else:
+            whole.append(output)
+    return whole
 
 
 def slim(png):

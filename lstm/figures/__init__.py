@@ -1,9 +1,19 @@
 """Figures, drawn by code: of numbers, of one step, of many steps, in one style."""
 
 from lstm.figures.cells import RESETS, STAGES, gru_cell, lstm_cell
-from lstm.figures.curves import bars, digit_rows, lines, squashing, states, updates
+from lstm.figures.curves import (
+    bars,
+    digit_rows,
+    dots,
+    lines,
+    squashing,
+    states,
+    updates,
+)
 from lstm.figures.sequences import bidirectional, padded_batch, unrolled
+from lstm.figures.spreads import bands, marks
 from lstm.figures.style import COLORS, CYCLE, MODELS, STYLE, Pen, canvas, figure, plt
+from lstm.figures.sweeps import sweep
 
 __all__ = [
     "COLORS",
@@ -13,18 +23,22 @@ __all__ = [
     "STAGES",
     "STYLE",
     "Pen",
+    "bands",
     "bars",
     "bidirectional",
     "canvas",
     "digit_rows",
+    "dots",
     "figure",
     "gru_cell",
     "lines",
     "lstm_cell",
+    "marks",
     "padded_batch",
     "plt",
     "squashing",
     "states",
+    "sweep",
     "unrolled",
     "updates",
 ]

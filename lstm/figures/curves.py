@@ -6,24 +6,38 @@ from matplotlib.ticker import LogLocator, MaxNLocator
 from lstm.figures.style import COLORS, CYCLE, MODELS, figure, styled
 
 DASHES = ["-", "--", "-.", ":"]
+MARKERS = ["o", "s", "^", "D", "v", "X"]
 
 
 @styled
 def lines(
-    curves, xlabel, ylabel, x=None, log=False, ylim=None, levels=None, crosses=None
+    curves,
+    xlabel,
+    ylabel,
+    x=None,
+    log=False,
+    ylim=None,
+    levels=None,
+    crosses=None,
+    height=3.4,
 ):
     """Draw named curves over a common x axis (default 1, 2, 3, ...).
+
+    A model of the book has its own colour and dash, see MODELS.
 
     curves: {name: values}
     levels: {name: height}, thin horizontal lines, named at their right end
     crosses: the number of a curve to be drawn as crosses, since it lies on another
+    height: of the figure, in inches
     """
-    fig, axis = figure()
+    fig, axis = figure(height=height)
     for n, (name, values) in enumerate(curves.items()):
         values = np.asarray(values, dtype=float)
         xs = np.arange(1, len(values) + 1) if x is None else np.asarray(x)
         on_top = 3 if crosses is not None and n <= crosses else 2
         look = {"linestyle": DASHES[n % len(DASHES)]}
+        if name in MODELS:
+            look["color"], look["linestyle"], _ = MODELS[name]
         if n == crosses:
             every = max(1, len(values) // 20)
             look = {"marker": "x", "linestyle": "", "markersize": 6, "markevery": every}
@@ -55,22 +69,25 @@ def squashing():
 
 
 @styled
-def states(panels, xlabel="time step"):
-    """Draw small panels of C and H over time.
+def states(panels, xlabel="time step", ylim=None):
+    """Draw small panels of C and H over time, on one scale.
 
     panels: {title: {"C": values, "H": values}}
     """
     count = len(panels)
-    columns = 2 if count > 1 else 1
+    columns = min(3, count)
     rows = -(-count // columns)
-    fig, axes = figure(columns, rows, height=2.1 * rows + 0.5, sharex=True)
+    fig, axes = figure(
+        columns, rows, height=1.65 * rows + 0.6, sharex=True, sharey=count > 1
+    )
     axes = np.ravel(axes)
     for axis, (title, curves) in zip(axes, panels.items(), strict=False):
         steps = np.arange(1, len(curves["C"]) + 1)
         axis.plot(steps, curves["C"], "-", color=COLORS["cell"], label="C")
         axis.plot(steps, curves["H"], "--", color=COLORS["hidden"], label="H")
         axis.set_title(title, fontsize=11)
-        axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axis.xaxis.set_major_locator(MaxNLocator(4, integer=True))
+        axis.set_ylim(ylim)
     for axis in axes[count:]:
         axis.set_axis_off()
     for axis in axes[max(0, count - columns) : count]:
@@ -89,7 +106,7 @@ def updates(panels, xlabel, budget, columns=2):
     """
     columns = min(columns, len(panels))
     rows = -(-len(panels) // columns)
-    size = {"height": 2.6 * rows + 0.9 if len(panels) > 1 else 3.6}
+    size = {"height": 2.6 * rows + 0.9 if len(panels) > 1 else 3.0}
     fig, axes = figure(columns, rows, **size, sharey=True, squeeze=False)
     for axis, (title, models) in zip(axes.flat, panels.items(), strict=False):
         _updates(axis, models, budget)
@@ -120,14 +137,43 @@ def _updates(axis, models, budget):
         xs = np.arange(len(ticks)) + shift
         look = {"color": color, "linestyle": dash, "linewidth": 1.3}
         axis.plot(xs, medians, label=model, marker=marker, markersize=4.5, **look)
+    _budget(axis, budget, missed)
+    axis.set_xticks(range(len(ticks)), [f"{x:g}" for x in ticks])
+    axis.grid(axis="x", visible=False)
+
+
+@styled
+def dots(series, xlabel, ylabel, budget, labels=()):
+    """Draw single measurements on two logarithmic axes, a mark for each.
+
+    series: {name: (xs, ys)}; a y that is None, not within the budget, stands above the
+    dashed line
+    labels: (x, y, text), written beside a mark
+    """
+    fig, axis = figure(height=4.2)
+    missed = budget * 1.6
+    for n, (name, (xs, ys)) in enumerate(series.items()):
+        heights = [missed if y is None else y for y in ys]
+        look = {"color": CYCLE[n % len(CYCLE)], "linestyle": "", "alpha": 0.75}
+        axis.plot(xs, heights, MARKERS[n % len(MARKERS)], label=name, **look)
+    for x, y, text in labels:
+        beside = {"xytext": (7, -4), "textcoords": "offset points", "fontsize": 10}
+        axis.annotate(text, (x, missed if y is None else y), **beside)
+    _budget(axis, budget, missed)
+    axis.set_xscale("log")
+    axis.set(xlabel=xlabel, ylabel=ylabel)
+    fig.legend(loc="outside upper center", ncols=2, fontsize=10)
+    return fig
+
+
+def _budget(axis, budget, missed):
+    """A logarithmic axis of updates, with a dashed line above those that sufficed."""
     axis.axhline(budget * 1.22, color="#777777", linewidth=1, linestyle=(0, (4, 3)))
     axis.set_yscale("log")
     low = [t for t in (10, 30, 100, 300, 1000, 3000, 10000) if t <= budget]
     axis.set_yticks([*low, missed], [*(f"{t:,}" for t in low), "not yet"])
     axis.minorticks_off()
     axis.set_ylim(18, budget * 2.1)
-    axis.set_xticks(range(len(ticks)), [f"{x:g}" for x in ticks])
-    axis.grid(axis="x", visible=False)
 
 
 @styled

@@ -21,6 +21,21 @@ DRAWN = {
         "x",
         99,
     ),
+    "sweep": partial(
+        figures.sweep, {"a": {"GRU": {0.1: [4, 5], 0.2: [6, 9]}}}, "x", "y", (3, 7)
+    ),
+    "dots": partial(
+        figures.dots, {"a": ([1, 2], [25, None])}, "x", "y", 99, [(1, 25, "one")]
+    ),
+    "bands": partial(
+        figures.bands,
+        {"a": {"b": [[1, 2], [2, 4]]}, "c": {"b": [[1, 2]]}},
+        "x",
+        "y",
+        [5, 9],
+        log=True,
+    ),
+    "marks": partial(figures.marks, {"a": [1, 2], "b": [2, 2]}, "x", rule="a"),
     "bars": partial(figures.bars, {"a": 1, "b": 2}, "x", "y"),
     "digit_rows": partial(figures.digit_rows, np.eye(8), 3),
     "unrolled": figures.unrolled,

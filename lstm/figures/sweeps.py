@@ -1,0 +1,43 @@
+"""Figures of sweeps: what models reach at each setting, over seeds."""
+
+import numpy as np
+
+from lstm.figures.style import MODELS, figure, styled
+
+
+@styled
+def sweep(panels, xlabel, ylabel, ylim=None, columns=2):
+    """Draw what each model reached at each setting, a mark for a seed.
+
+    panels: {title: {model: {x: [a value for each seed]}}}
+    A line joins a model's means. What lies above `ylim` stands at the upper edge.
+    """
+    columns = min(columns, len(panels))
+    rows = -(-len(panels) // columns)
+    size = {"height": 2.6 * rows + 0.9}
+    size |= {"sharex": "col", "sharey": True, "squeeze": False}
+    fig, axes = figure(columns, rows, **size)
+    top = np.inf if ylim is None else ylim[1]
+    for axis, (title, models) in zip(axes.flat, panels.items(), strict=False):
+        for n, (model, found) in enumerate(models.items()):
+            color, dash, marker = MODELS[model]
+            shift = 0.12 * (n - (len(models) - 1) / 2)
+            heights = np.minimum([found[x] for x in found], top)  # (settings, seeds)
+            xs = np.arange(len(heights)) + shift
+            marks = {"color": color, "marker": marker, "clip_on": False}
+            axis.plot(xs, heights, linestyle="", markersize=3.5, **marks)
+            look = {"color": color, "linestyle": dash, "linewidth": 1.3}
+            axis.plot(xs, heights.mean(axis=1), **look)
+            axis.plot([], [], label=model, markersize=3.5, marker=marker, **look)
+        labels = [f"{x:g}" for x in found]
+        axis.set_xticks(range(len(heights)), labels, rotation=45, fontsize=10)
+        axis.set(title=title, ylim=ylim)
+        axis.title.set_fontsize(11)
+        axis.grid(axis="x", visible=False)
+    for axis in axes.flat[len(panels) :]:
+        axis.set_axis_off()
+    fig.supxlabel(xlabel, fontsize=11)
+    fig.supylabel(ylabel, fontsize=11)
+    handles, labels = axes.flat[0].get_legend_handles_labels()
+    fig.legend(handles, labels, loc="outside upper center", ncols=2, fontsize=10)
+    return fig
