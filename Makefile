@@ -3,6 +3,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 CHAPTER ?=
+NAME ?=
 # Where the book is published, as https://github.com/OWNER/NAME.
 REPOSITORY ?=
 DEVICE ?= cuda
@@ -14,8 +15,8 @@ PAGES := $(wildcard chapters/*.ipynb) $(shell find book -type f -not -name "*.py
   _toc.yml _config.yml
 HTML := _build/html/index.html
 
-.PHONY: help book test test-offline check new chapters serve publish colab gpu bench faults \
-  explore clean clean-env way browser
+.PHONY: help book test test-offline check new chapters serve publish colab gpu bench study \
+  faults explore clean clean-env way browser
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -86,6 +87,9 @@ bench: $(READY)  ## measure training speeds side by side; OUTPUT=file.json keeps
 
 explore: $(READY)  ## new examples, and more, for the tests over drawn arguments
 	$(BIN)/python -m pytest tests/package --hypothesis-profile=explore
+
+study: $(READY)  ## measure what a study lacks, and keep it; NAME=recall
+	$(BIN)/python -m lstm study $(NAME)
 
 faults: $(READY)  ## plant faults in a copy of the package; which tests catch them?
 	$(BIN)/python tools/faults.py

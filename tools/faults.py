@@ -25,6 +25,7 @@ COPIED = "lstm", "tests/package", "tests/conftest.py", "pyproject.toml", "confte
 OTHER_TESTS = {
     "lstm/cells.py": ("test_cells.py", "test_layer_errors.py"),
     "lstm/checks.py": ("test_layer_errors.py", "test_shapes.py"),
+    "lstm/studies/running.py": ("test_studies.py",),
 }
 OPTIONS = (
     "-q --tb=no --assert=plain -o addopts=--import-mode=importlib -p no:cacheprovider "

@@ -55,14 +55,16 @@ def measure(layer, length, units, lr, seed):
     return updates_until(model, task, lr, seed)
 
 
-def updates_until(model, task, lr, seed, budget=BUDGET, named=NAMED):
-    """Train until a share of the keys is named; Adam, gradients clipped to norm 1.
+def updates_until(
+    model, task, lr, seed, budget=BUDGET, named=NAMED, optimizer=torch.optim.Adam
+):
+    """Train until a share of the keys is named; gradients are clipped to norm 1.
 
     Every 25 updates 1,000 sequences that were not trained on are asked.
     ->   {"updates": the number, or None if the budget did not suffice; "best": the
     largest share}
     """
-    optimizer = torch.optim.Adam(model.parameters(), lr=lr)
+    optimizer = optimizer(model.parameters(), lr=lr)
     inputs, keys = next(task.batches(HELD_OUT, seed=10_000 + seed))
     best = 0.0
     for update, (x, y) in enumerate(task.batches(BATCH, seed), start=1):

@@ -9,14 +9,19 @@ import nbformat
 import pytest
 
 import contents
+import notebooks
 import sources
 
 ROOT = Path(__file__).parents[2]
 WIDTH = 88  # what a page shows without scrolling sideways
-SOURCES = sources.files()
-NOTEBOOKS = sorted(ROOT.glob("chapters/*.ipynb"))
-each = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
-each_source = pytest.mark.parametrize("source", SOURCES, ids=lambda s: s.stem)
+SOURCES = [*sources.files(), *sources.solutions()]
+NOTEBOOKS = notebooks.files(ROOT)
+CHAPTERS = [path for path in NOTEBOOKS if path.parent.name == "chapters"]
+each = pytest.mark.parametrize("path", NOTEBOOKS, ids=notebooks.name)
+each_chapter = pytest.mark.parametrize("path", CHAPTERS, ids=notebooks.name)
+each_source = pytest.mark.parametrize(
+    "source", SOURCES, ids=lambda s: notebooks.name(sources.target(s))
+)
 
 
 def read(path):
@@ -24,7 +29,7 @@ def read(path):
 
 
 def test_every_source_has_its_notebook_and_every_notebook_its_source():
-    assert [s.stem for s in SOURCES] == [n.stem for n in NOTEBOOKS] != []
+    assert [sources.target(s) for s in SOURCES] == NOTEBOOKS != []
 
 
 @each_source
@@ -77,7 +82,7 @@ def test_every_figure_says_in_words_what_it_shows(path):
     assert len(said) == len(set(said)), "two figures are described alike"
 
 
-@each
+@each_chapter
 def test_a_chapter_opens_and_closes_as_all_do(path):
     text = [c.source for c in read(path).cells if c.cell_type == "markdown"]
     for opening in ("will build", "will learn", "need"):
@@ -90,7 +95,42 @@ def test_a_chapter_opens_and_closes_as_all_do(path):
     assert exercises == easy_first
 
 
+@each_chapter
+def test_every_exercise_has_its_solution_and_they_lead_to_each_other(path):
+    """Number by number; what a solution shows ends in an assertion."""
+    exercises = [c.source for c in read(path).cells][-1]
+    numbers = re.findall(r"^(\d+)\. \*\(", exercises, flags=re.M)
+    leading = re.findall(
+        r"\(\[solution\]\(solutions/(\S+)#exercise-(\d+)\)\)", exercises
+    )
+    assert leading == [(path.name, number) for number in numbers]
+
+    cells = read(path.parent / "solutions" / path.name).cells
+    assert f"](../{path.name}#exercises)" in cells[0].source
+    solved, current = {}, None
+    for cell in cells:
+        if found := re.search(r"^## Exercise (\d+)$", cell.source, flags=re.M):
+            current = found[1]
+            solved[current] = []
+        elif current and cell.cell_type == "code":
+            solved[current].append(cell.source)
+    assert list(solved) == numbers
+    for number, code in solved.items():
+        assert re.search(r"^\s*assert", code[-1], flags=re.M), f"exercise {number}"
+
+
 @each
+def test_a_cell_that_only_asserts_is_folded_under_its_claim(path):
+    for cell in read(path).cells:
+        if cell.cell_type == "code" and "hide-input" not in cell.metadata.get(
+            "tags", []
+        ):
+            statements = ast.parse(cell.source).body
+            only = statements and all(isinstance(s, ast.Assert) for s in statements)
+            assert not only, f"make it a check:\n{cell.source[:200]}"
+
+
+@each_chapter
 def test_cells_that_nbval_ignores_are_the_exception_and_assert_nothing(path):
     """What varies is shown in one cell; another asserts the claim made of it."""
     code = [c for c in read(path).cells if c.cell_type == "code"]

@@ -14,6 +14,7 @@ FLOORS = [
     ("layers", {"cells", "convert", "layers"}),
     ("use and show", {"d2l", "figures", "models", "training"}),
     ("prove", {"bench", "parity"}),
+    ("study", {"studies"}),
     ("command", {"__main__"}),
 ]
 NUMBER = {name: n for n, (_, names) in enumerate(FLOORS) for name in names}

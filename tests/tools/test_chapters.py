@@ -70,6 +70,14 @@ def test_a_warning_in_a_cell_is_a_failure(source, rewrite):
     assert not sources.target(source).exists()
 
 
+def test_text_that_is_printed_in_pieces_is_one_output(source, rewrite):
+    pieces = "for n in range(3):\n    print(n, flush=True)\n    time.sleep(0.3)\n"
+    rewrite(f"# %%\n1\n\n# %%\nimport time\n{pieces}")
+    chapters.main([])
+    cell = nbformat.read(sources.target(source), as_version=4).cells[-1]
+    assert [output.text for output in cell.outputs] == ["0\n1\n2\n"]
+
+
 def test_measured_speeds_are_masked(source, rewrite):
     rewrite("# %%\nprint('perplexity 1.1, 12,345.6 tokens/sec on cpu')\n")
     chapters.main([])

@@ -19,11 +19,21 @@ def test_an_unknown_chapter_is_answered_with_the_known(names):
 
 def test_chapters_are_chosen_by_number_or_name_and_all_if_none_is_given():
     def stems(*names):
-        return [path.stem for path in notebooks.chosen(FILES[::-1], names)]
+        return [path.stem for path in notebooks.chosen(FILES, names)]
 
     assert stems("5", "02") == ["02_scratch", "05_shapes"]
     assert stems("05_sh", "05") == ["05_shapes"]
     assert stems() == ["01_theory", "02_scratch", "05_shapes"]
+
+
+def test_chapters_come_first_then_their_solutions(tmp_path):
+    (tmp_path / "chapters/solutions").mkdir(parents=True)
+    for name in ("02_b", "solutions/01_a", "01_a", "notes"):
+        (tmp_path / f"chapters/{name}.ipynb").touch()
+    found = notebooks.files(tmp_path)
+    assert [notebooks.name(p) for p in found] == ["01_a", "02_b", "solutions/01_a"]
+    chosen = notebooks.chosen(found, ["1"])
+    assert [notebooks.name(p) for p in chosen] == ["01_a", "solutions/01_a"]
 
 
 def notebook_of(folder, *cells):
