@@ -1,4 +1,5 @@
-"""Begin a chapter: write chapters/src/NN_slug.py, with all that every chapter has.
+"""Begin a chapter: write chapters/src/NN_slug.py, with all that every chapter has,
+and beside it, in chapters/src/solutions, the solutions of its exercises.
 
 Then write it, `make chapters CHAPTER=NN` to execute it, and `make check CHAPTER=NN`.
 """
@@ -9,6 +10,37 @@ import sys
 
 import sources
 
+SOLUTIONS = '''\
+# ---
+# minutes: 0.1
+# ---
+
+# %% [markdown]
+r"""
+# Solutions to chapter {number}
+
+Try the [exercises](../{name}.ipynb#exercises) first.
+"""
+
+# %%
+import torch
+from torch.testing import assert_close
+
+import lstm
+'''
+SOLUTION = '''
+# %% [markdown]
+r"""
+## Exercise {exercise}
+
+What was asked, in a sentence; then the thought.
+"""
+
+# %%
+x = torch.ones(2)
+print(x)
+assert_close(x, torch.ones(2))
+'''
 NAME = re.compile(r"(\d\d)_[a-z0-9]+(_[a-z0-9]+)*")
 TEMPLATE = '''\
 # ---
@@ -52,8 +84,13 @@ theirs = nn.LSTM(3, 5).double()
 ours = lstm.LSTM(3, 5).double()
 ours.load_state_dict(theirs.state_dict())
 x = torch.randn(7, 2, 3).double()
+largest = (ours(x)[0] - theirs(x)[0]).abs().max()
+print("equal to 14 digits:", (largest < 1e-14).item())
+
+# %%
+#| check: >-
+#|   The claim that this cell holds, in one line.
 assert_close(ours(x), theirs(x))
-print(*ours(x)[0].shape)
 
 # %% [markdown]
 r"""
@@ -81,9 +118,12 @@ r"""
 ## Exercises
 
 1. *(easy)* Something to compute by hand.
+   ([solution](solutions/{name}.ipynb#exercise-1))
 2. *(easy)* Something to change and to run again.
+   ([solution](solutions/{name}.ipynb#exercise-2))
 3. *(medium)* Something to prove by a cell.
-4. *(hard)* Something to find out.
+   ([solution](solutions/{name}.ipynb#exercise-3))
+4. *(hard)* Something to find out. ([solution](solutions/{name}.ipynb#exercise-4))
 
 ## Further reading
 
@@ -93,7 +133,7 @@ r"""
 
 
 def begin(name):
-    """Write a chapter's first source; returns its path.
+    """Write the first sources of a chapter and of its solutions; returns the chapter's.
 
     Raises ValueError for a name that is malformed, or a number that is taken.
     """
@@ -107,9 +147,16 @@ def begin(name):
             raise ValueError(f"chapter {number} is there already: {path.stem}")
     part = sources.header(there[-1])["part"] if there else "Understand"
     title = slug.replace("_", " ").capitalize()
-    text = TEMPLATE.format(part=part, number=int(number), title=title)
+    said = {"part": part, "number": int(number), "title": title, "name": name}
+    solved = SOLUTIONS.format(**said)
+    solved += "".join(SOLUTION.format(exercise=n) for n in (1, 2, 3, 4))
     path = sources.CHAPTERS / "src" / f"{name}.py"
-    path.write_text(text, encoding="utf-8")
+    for file, text in (
+        (path, TEMPLATE.format(**said)),
+        (path.parent / "solutions" / path.name, solved),
+    ):
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(text, encoding="utf-8")
     return path
 
 

@@ -11,11 +11,12 @@ import nbformat
 import pytest
 
 import colab
+import notebooks
 import sources
 import stamp
 
 ROOT = Path(__file__).parents[2]
-NOTEBOOKS = stamp.notebooks(ROOT)
+NOTEBOOKS = notebooks.files(ROOT)
 CELL = sources.setup_cell().source
 ADDRESS = "git+https://github.com/someone/somewhere@0123"
 STAMPED = CELL.replace(stamp.UNSTAMPED, f'SOURCE = "{ADDRESS}"')
@@ -36,7 +37,7 @@ def missing(monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
 
 
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=notebooks.name)
 def test_every_chapter_opens_with_the_same_set_up_cell(path):
     cell = nbformat.read(path, as_version=4).cells[1]
     assert cell.cell_type == "code"

@@ -10,19 +10,21 @@ import nbformat
 import pytest
 import yaml
 
+import notebooks
+
 ROOT = Path(__file__).parents[2]
 BIBLIOGRAPHY = (ROOT / "book/references.bib").read_text(encoding="utf-8")
 
 
 def texts():
-    for path in sorted(ROOT.glob("chapters/*.ipynb")):
+    for path in notebooks.files(ROOT):
         cells = nbformat.read(path, as_version=4).cells
         yield path, "\n\n".join(c.source for c in cells if c.cell_type == "markdown")
     for path in sorted(ROOT.glob("book/*.md")):
         yield path, path.read_text(encoding="utf-8")
 
 
-TEXTS = [pytest.param(path, text, id=path.stem) for path, text in texts()]
+TEXTS = [pytest.param(p, text, id=notebooks.name(p)) for p, text in texts()]
 
 
 @pytest.mark.parametrize(("path", "text"), TEXTS)
@@ -62,7 +64,7 @@ def test_equations_of_chapters_beyond_9_are_seen_and_calls_are_not():
     assert cited_equations(text) == ["1.2", "12.34"]
 
 
-CHAPTERS = [text for text in TEXTS if text.values[0].suffix == ".ipynb"]
+CHAPTERS = [text for text in TEXTS if text.values[0].parent.name == "chapters"]
 
 
 @pytest.mark.parametrize(("path", "text"), CHAPTERS)
