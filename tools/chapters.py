@@ -94,7 +94,9 @@ def execute(source):
     options = {"record_timing": False, "kernel_name": "python3", "resources": folder}
     NotebookClient(notebook, timeout=CELL_TIMEOUT, **options).execute()
     tidy(notebook).metadata.pop("language_info", None)
-    with replacing(sources.target(source)) as partial:
+    target = sources.target(source)
+    target.parent.mkdir(exist_ok=True)
+    with replacing(target) as partial:
         nbformat.write(notebook, partial)
 
 
