@@ -78,7 +78,7 @@ def states(panels, xlabel="time step", ylim=None):
     columns = min(3, count)
     rows = -(-count // columns)
     fig, axes = figure(
-        columns, rows, height=1.65 * rows + 0.6, sharex=True, sharey=count > 1
+        columns, rows, height=1.5 * rows + 0.6, sharex=True, sharey=count > 1
     )
     axes = np.ravel(axes)
     for axis, (title, curves) in zip(axes, panels.items(), strict=False):
@@ -106,7 +106,7 @@ def updates(panels, xlabel, budget, columns=2):
     """
     columns = min(columns, len(panels))
     rows = -(-len(panels) // columns)
-    size = {"height": 2.6 * rows + 0.9 if len(panels) > 1 else 3.0}
+    size = {"height": 2.6 * rows + 0.9 if len(panels) > 1 else 2.7}
     fig, axes = figure(columns, rows, **size, sharey=True, squeeze=False)
     for axis, (title, models) in zip(axes.flat, panels.items(), strict=False):
         _updates(axis, models, budget)
@@ -115,7 +115,7 @@ def updates(panels, xlabel, budget, columns=2):
         axis.set_axis_off()
     for axis in axes[-1]:
         axis.set_xlabel(xlabel)
-    fig.supylabel("updates until 0.95 is named", fontsize=11)
+    fig.supylabel("updates until 95 % are named", fontsize=11)
     handles, labels = axes.flat[0].get_legend_handles_labels()
     fig.legend(handles, labels, loc="outside upper center", ncols=2, fontsize=10)
     return fig

@@ -42,9 +42,9 @@ def marks(groups, xlabel, rule=None):
     """
     fig, axis = figure(height=0.42 * len(groups) + 1.0)
     for row, (name, values) in enumerate(groups.items()):
-        color = CYCLE[row % 6]
+        values, color = np.asarray(values, dtype=float), CYCLE[row % 6]
         axis.plot(values, [row] * len(values), "o", color=color, alpha=0.6)
-        mean = [np.mean(values)] * 2
+        mean = [values.mean()] * 2
         axis.plot(mean, [row - 0.3, row + 0.3], color=color, linewidth=2)
         if name == rule:
             axis.axhline(row + 0.5, color="#777777", linewidth=1)

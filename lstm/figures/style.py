@@ -23,6 +23,8 @@ MODELS = {  # and a model has one colour, dash and marker
     "LSTM, forget bias 3": ("#D55E00", "--", "v"),
     "GRU": ("#007A5A", (0, (5, 1)), "D"),
     "GRU, larger": ("#8A6100", (0, (1, 1)), "P"),
+    "LSTM, wider": ("#0072B2", "-.", "h"),
+    "BI-LSTM": ("#222222", "-", "d"),
 }
 FADED = "#c4c4c4"
 STYLE = {

@@ -22,12 +22,13 @@ def sweep(panels, xlabel, ylabel, ylim=None, columns=2):
         for n, (model, found) in enumerate(models.items()):
             color, dash, marker = MODELS[model]
             shift = 0.12 * (n - (len(models) - 1) / 2)
-            heights = np.minimum([found[x] for x in found], top)  # (settings, seeds)
+            heights = [np.minimum(values, top) for values in found.values()]
             xs = np.arange(len(heights)) + shift
             marks = {"color": color, "marker": marker, "clip_on": False}
-            axis.plot(xs, heights, linestyle="", markersize=3.5, **marks)
+            for x, ys in zip(xs, heights, strict=True):
+                axis.plot([x] * len(ys), ys, linestyle="", markersize=3.5, **marks)
             look = {"color": color, "linestyle": dash, "linewidth": 1.3}
-            axis.plot(xs, heights.mean(axis=1), **look)
+            axis.plot(xs, [ys.mean() for ys in heights], **look)
             axis.plot([], [], label=model, markersize=3.5, marker=marker, **look)
         labels = [f"{x:g}" for x in found]
         axis.set_xticks(range(len(heights)), labels, rotation=45, fontsize=10)

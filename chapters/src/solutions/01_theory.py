@@ -221,10 +221,10 @@ r"""
 
 Which forget bias leaves half of the gradient after 50 steps, if the gate depended on
 its bias alone and the cell were the only path? $\sigma(b)^{50} = \frac12$, so
-$\sigma(b) = 2^{-1/50} = 0.986$ and $b = \ln\frac{0.986}{0.014}$. We set it and measure.
-A gradient with respect to an *input* also passes the input's weights, which are the
-same at every distance, so we divide by the gradient at distance 1, and take four seeds.
-Beside it the same layer with all paths cut but the cell's.
+$\sigma(b) = 2^{-1/50} = 0.9862$ and $b = \ln\frac{0.9862}{0.0138}$. We set it and
+measure. A gradient with respect to an *input* also passes the input's weights, which
+are the same at every distance, so we divide by the gradient at distance 1, and take
+four seeds. Beside it the same layer with all paths cut but the cell's.
 """
 
 # %%
@@ -259,8 +259,7 @@ for kind in ("all paths", "the cell's path alone"):
     curves = torch.stack([reach(opened(seed, kind)) for seed in range(4)])
     curves = curves / curves[:, 1:2]
     left[kind] = [round(v, 2) for v in curves[:, 51].tolist()]
-    after = [round(v, 3) for v in curves[:, 201].tolist()]
-    print(f"{kind:22} after 50 steps {left[kind]}, after 200 {after}")
+    print(f"{kind:22} left after 50 steps: {left[kind]}")
 
 # %% [markdown]
 r"""
