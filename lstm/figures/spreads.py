@@ -34,21 +34,18 @@ def bands(panels, xlabel, ylabel, x, log=False, ylim=None):
 
 
 @styled
-def marks(groups, xlabel, rule=None):
+def marks(groups, xlabel):
     """Draw single measurements beside one another, a row a group, and their means.
 
     groups: {name: [a value for each seed]}; a short upright line marks the mean
-    rule: a name of `groups`, after which a thin line parts the rows
     """
-    fig, axis = figure(height=0.42 * len(groups) + 1.0)
-    for row, (name, values) in enumerate(groups.items()):
-        values, color = np.asarray(values, dtype=float), CYCLE[row % 6]
-        axis.plot(values, [row] * len(values), "o", color=color, alpha=0.6)
+    fig, axis = figure(height=0.42 * len(groups) + 0.9)
+    for row, values in enumerate(groups.values()):
+        values = np.asarray(values, dtype=float)
+        axis.plot(values, [row] * len(values), "o", color=CYCLE[0], alpha=0.5)
         mean = [values.mean()] * 2
-        axis.plot(mean, [row - 0.3, row + 0.3], color=color, linewidth=2)
-        if name == rule:
-            axis.axhline(row + 0.5, color="#777777", linewidth=1)
-    axis.set_yticks(range(len(groups)), list(groups))
+        axis.plot(mean, [row - 0.3, row + 0.3], color=CYCLE[4], linewidth=2)
+    axis.set_yticks(range(len(groups)), list(groups), fontsize=10)
     axis.set_ylim(len(groups) - 0.5, -0.5)  # the first on top
     axis.set_xlabel(xlabel)
     return fig

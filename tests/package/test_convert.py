@@ -11,9 +11,9 @@ from lstm import (
     get_lstm_params,
     gru_step_reset_before,
     gru_to_torch,
+    scan,
     scratch_gru,
     scratch_lstm,
-    scan,
     to_torch,
 )
 from lstm.convert import GRU_NAMES, LSTM_NAMES

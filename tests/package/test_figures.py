@@ -22,7 +22,7 @@ DRAWN = {
         99,
     ),
     "sweep": partial(
-        figures.sweep, {"a": {"GRU": {0.1: [4, 5], 0.2: [6, 9]}}}, "x", "y", (3, 7)
+        figures.sweep, {"a": {"GRU": {0.1: [4, 5], 0.2: [9]}}}, "x", "y", (3, 7)
     ),
     "dots": partial(
         figures.dots, {"a": ([1, 2], [25, None])}, "x", "y", 99, [(1, 25, "one")]
@@ -35,7 +35,7 @@ DRAWN = {
         [5, 9],
         log=True,
     ),
-    "marks": partial(figures.marks, {"a": [1, 2], "b": [2, 2]}, "x", rule="a"),
+    "marks": partial(figures.marks, {"a": [1, 2], "b": [2, 2]}, "x"),
     "bars": partial(figures.bars, {"a": 1, "b": 2}, "x", "y"),
     "digit_rows": partial(figures.digit_rows, np.eye(8), 3),
     "unrolled": figures.unrolled,

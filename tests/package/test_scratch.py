@@ -13,9 +13,9 @@ from lstm import (
     gru_to_torch,
     init_gru_state,
     init_lstm_state,
+    scan,
     scratch_gru,
     scratch_lstm,
-    scan,
     to_torch,
 )
 from lstm.convert import GRU_NAMES, LSTM_NAMES
