@@ -108,11 +108,12 @@ def test_at_the_lowest_rate_two_directions_lead_one_of_half_the_size_at_every_se
 def test_twins_end_as_two_seeds_do(pair):
     at = {"lr": digits.RATE, "units": digits.UNITS}
     one, two = (accuracies(model=name, **at) for name in pair)
-    assert abs(statistics.mean(one) - statistics.mean(two)) < 0.01
+    assert abs(statistics.mean(one) - statistics.mean(two)) < 0.005
 
 
-def test_on_digits_the_wrong_reading_costs_less_than_seeds_differ_by():
+def test_on_digits_the_wrong_reading_costs_little_and_is_as_good_as_one_direction():
     at = {"lr": digits.RATE, "units": digits.UNITS}
-    right, wrong = (accuracies(model=m, **at) for m in ("BI-LSTM", digits.MISREAD))
-    gap = statistics.mean(right) - statistics.mean(wrong)
-    assert abs(gap) < max(spread(right), spread(wrong))
+    models = "LSTM", "BI-LSTM", digits.MISREAD
+    one, right, wrong = (accuracies(model=name, **at) for name in models)
+    assert abs(statistics.mean(right) - statistics.mean(wrong)) < 0.01
+    assert abs(statistics.mean(one) - statistics.mean(wrong)) < spread(one)
