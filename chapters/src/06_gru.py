@@ -722,8 +722,9 @@ seeds of the LSTM are level with theirs. So neither kind of network is the bette
 this text: the order hangs on the depth, and on the held-out text the best rates lie 1
 to 2 per cent apart, where a rate that suits the other model costs ten times as much.
 What the GRUs have is that a lower rate serves them; what the LSTM has is that it bears
-a higher one. The larger GRU is a little ahead of the smaller, and an LSTM with a forget
-bias of 1 is behind the same LSTM without it in all four columns. ([Jozefowicz et al.
+a higher one. By the mean, in training and held-out, with one layer and with two, the
+larger GRU is a little ahead of the smaller, and an LSTM with a forget bias of 1 behind
+the same LSTM without it. ([Jozefowicz et al.
 (2015)](https://proceedings.mlr.press/v37/jozefowicz15.html) recommend that bias after
 larger experiments, so do not read too much into this, either.)
 
