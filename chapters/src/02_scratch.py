@@ -26,8 +26,8 @@ The training takes about three minutes on one processor core.
 Chapter 1 trained its cell on a task with one thing to remember. Here nobody says what
 is worth remembering. The task is to name the next letter, and whatever helps may be
 kept. We follow **the notes**: five study notes on LSTMs, published in Chinese, from
-which this book grew. Two of them work through the LSTM of *Dive into Deep Learning*
-(9.2) and train just this network, the *scratch* version from bare tensors and the
+which this book grew. Two of them work through the LSTM of *Dive into Deep Learning*,
+its 9.2, and train just this network, the *scratch* version from bare tensors and the
 *concise* one from PyTorch's layer. Their settings are kept to the letter: 256 hidden
 units, minibatches of 32, 35 time steps, learning rate 1, 500 epochs, and the functions
 of the library `d2l` that comes with that book. What the notes report stands beside what
