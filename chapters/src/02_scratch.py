@@ -422,10 +422,12 @@ probability to each possible next symbol. How good are they? Only one of them is
 put to the test, the probability of the symbol that came. **Perplexity** is one over the
 geometric mean of these,
 
-$$\operatorname{PPL} =
-  \Bigl(\prod_{t=1}^{L} p(x_t \mid x_1, \dots, x_{t-1})\Bigr)^{-1/L} =
+\begin{align*}
+\operatorname{PPL} &=
+  \Bigl(\prod_{t=1}^{L} p(x_t \mid x_1, \dots, x_{t-1})\Bigr)^{-1/L} \\ &=
   \exp\Bigl(-\frac{1}{L} \sum_{t=1}^{L} \ln p(x_t \mid x_1, \dots, x_{t-1})\Bigr),
-    \tag{2.1}$$
+  \tag{2.1}
+\end{align*}
 
 or $e$ to the mean cross entropy, the loss of the training. Three symbols came, and the
 model had given them 1/2, 1/4 and 1/8. The geometric mean is 1/4, the perplexity 4.

@@ -275,17 +275,17 @@ r"""
 
 What `to_torch` builds is, with the blocks written out,
 
-$$
+\begin{align*}
 \mathbf{W}_{ih} = \begin{bmatrix}
 \mathbf{W}_{xi}^\top \\ \mathbf{W}_{xf}^\top \\
 \mathbf{W}_{xc}^\top \\ \mathbf{W}_{xo}^\top \end{bmatrix}, \quad
-\mathbf{W}_{hh} = \begin{bmatrix}
+\mathbf{W}_{hh} &= \begin{bmatrix}
 \mathbf{W}_{hi}^\top \\ \mathbf{W}_{hf}^\top \\
-\mathbf{W}_{hc}^\top \\ \mathbf{W}_{ho}^\top \end{bmatrix}, \quad
-\mathbf{b}_{ih} + \mathbf{b}_{hh} =
+\mathbf{W}_{hc}^\top \\ \mathbf{W}_{ho}^\top \end{bmatrix}, \\
+\mathbf{b}_{ih} + \mathbf{b}_{hh} &=
 \begin{bmatrix} \mathbf{b}_i & \mathbf{b}_f & \mathbf{b}_c & \mathbf{b}_o \end{bmatrix}.
 \tag{3.1}
-$$
+\end{align*}
 
 By its documentation, `nn.LSTM` forms at every step the sums
 $\mathbf{X}_t \mathbf{W}_{ih}^\top + \mathbf{b}_{ih} + \mathbf{H}_{t-1}
@@ -295,8 +295,7 @@ do. Write $\mathbf{A}_\cdot = \mathbf{X}_t \mathbf{W}_{x\cdot} + \mathbf{H}_{t-1
 \mathbf{W}_{h\cdot} + \mathbf{b}_\cdot$ for the sum inside the gate that the dot names.
 Then, with (3.1) put in,
 
-$$
-\begin{aligned}
+\begin{align*}
 & \mathbf{X}_t \mathbf{W}_{ih}^\top + \mathbf{H}_{t-1} \mathbf{W}_{hh}^\top
   + \mathbf{b}_{ih} + \mathbf{b}_{hh}
   = \begin{bmatrix} \mathbf{A}_i & \mathbf{A}_f & \mathbf{A}_c & \mathbf{A}_o
@@ -306,10 +305,8 @@ $$
   \sigma(\mathbf{A}_o) = \mathbf{O}_t, \\
 & \mathbf{F}_t \odot \mathbf{C}_{t-1} + \mathbf{I}_t \odot \tilde{\mathbf{C}}_t
   = \mathbf{C}_t, \quad
-  \mathbf{O}_t \odot \tanh(\mathbf{C}_t) = \mathbf{H}_t.
-\end{aligned}
-\tag{3.2}
-$$
+  \mathbf{O}_t \odot \tanh(\mathbf{C}_t) = \mathbf{H}_t. \tag{3.2}
+\end{align*}
 
 The first line holds because a stack of transposed blocks, transposed, is the blocks
 side by side, and a product with blocks side by side is the products side by side. The

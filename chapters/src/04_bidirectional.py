@@ -462,9 +462,9 @@ for name, gap in apart.items():
 
 # %%
 #| fig-alt: >-
-#|   The noisy, falling training loss of BI-LSTM over a hundred updates, a line, and that
-#|   of Hand-BI-LSTM, crosses: they lie on the line until about update 80, and some of
-#|   the last ones beside it.
+#|   The noisy, falling training loss of BI-LSTM over a hundred updates, a line, and
+#|   that of Hand-BI-LSTM, crosses: they lie on the line until about update 80, and some
+#|   of the last ones beside it.
 both = {name: losses[name] for name in ("BI-LSTM", "Hand-BI-LSTM")}
 figures.lines(both, "update", "training loss", crosses=1)
 plt.show()
@@ -477,10 +477,11 @@ assert max(gap[:20].max() for gap in apart.values()) < 1e-3
 # %% [markdown]
 r"""
 Two models, then, and each in two codes. The last digits are rounded differently, and
-training multiplies the difference, sooner in one pair than in the other, so that long runs part in the end as two seeds would
-(chapter 3). The next figure shows how far apart seeds are. Each model made 600 updates,
-one pass over MNIST's 60,000 images, a half of what the notes made, with three seeds; a
-fifth model makes section 4.3's mistake on purpose.
+training multiplies the difference, sooner in one pair than in the other, so that long
+runs part in the end as two seeds would (chapter 3). The next figure shows how far apart
+seeds are. Each model made 600 updates, one pass over MNIST's 60,000 images, a half of
+what the notes made, with three seeds; a fifth model makes section 4.3's mistake on
+purpose.
 """
 
 # %%

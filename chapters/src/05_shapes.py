@@ -470,7 +470,7 @@ windows = cut.permute(2, 0, 1)
 assert windows.shape == (20, 231, 4)  # L, N, D
 assert torch.equal(windows[:, 7], prices[7 : 7 + 20])
 print("series", tuple(prices.shape), "  windows", tuple(windows.shape))
-print("days in window 7:", windows[:, 7, 0].int().tolist())
+print("days in window 7:", *windows[:, 7, 0].int().tolist())
 
 # %% [markdown]
 r"""

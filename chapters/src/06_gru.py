@@ -1219,12 +1219,12 @@ The third column divides the table. Take (6.4), let its gate and its candidate r
 input only, and leave out the candidate's tanh. That is the minGRU, with this chapter's
 $\mathbf{Z}_t$, which keeps (the paper's $z$ is our $1 - z$):
 
-$$
-\mathbf{H}_t = \mathbf{A}_t \odot \mathbf{H}_{t-1} + \mathbf{B}_t,
-  \qquad \mathbf{A}_t = \mathbf{Z}_t, \quad
-  \mathbf{B}_t = (1 - \mathbf{Z}_t) \odot (\mathbf{X}_t \mathbf{W}_{xn} + \mathbf{b}_n),
+\begin{align*}
+\mathbf{H}_t &= \mathbf{A}_t \odot \mathbf{H}_{t-1} + \mathbf{B}_t,
+  \qquad \mathbf{A}_t = \mathbf{Z}_t, \\
+\mathbf{B}_t &= (1 - \mathbf{Z}_t) \odot (\mathbf{X}_t \mathbf{W}_{xn} + \mathbf{b}_n),
   \tag{6.6}
-$$
+\end{align*}
 
 with $\mathbf{Z}_t = \sigma(\mathbf{X}_t \mathbf{W}_{xz} + \mathbf{b}_z)$.
 
@@ -1241,10 +1241,15 @@ $$
   \mathbf{A}_2 \odot \mathbf{B}_1 + \mathbf{B}_2). \tag{6.7}
 $$
 
-Three steps may be joined from the left or from the right: both give
-$(\mathbf{A}_3 \odot \mathbf{A}_2 \odot \mathbf{A}_1,\;
-\mathbf{A}_3 \odot \mathbf{A}_2 \odot \mathbf{B}_1 + \mathbf{A}_3 \odot \mathbf{B}_2
-+ \mathbf{B}_3)$. So $\bullet$ is associative, and neighbours may be joined in any
+Three steps may be joined from the left or from the right. Both give, as the product,
+$\mathbf{A}_3 \odot \mathbf{A}_2 \odot \mathbf{A}_1$ and, as the sum,
+
+$$
+\mathbf{A}_3 \odot \mathbf{A}_2 \odot \mathbf{B}_1
+  + \mathbf{A}_3 \odot \mathbf{B}_2 + \mathbf{B}_3.
+$$
+
+So $\bullet$ is associative, and neighbours may be joined in any
 grouping, many at a time. In each round below, every pair is joined with the one that
 ends just before its own steps begin, 1 back, then 2, then 4; its reach doubles each
 time.

@@ -24,3 +24,9 @@ MEDIA = "@media print{.unused{a:b}.used{c:d}}"
 )
 def test_rules_stay_whose_classes_are_used(css, kept):
     assert lean.trim(css, {"used"}) == kept
+
+
+def test_spans_of_the_codes_own_colour_are_left_out_and_no_others():
+    context = {"body": '<span class="n">x</span><span class="o">=</span>'}
+    lean.unwrap(None, "page", "page.html", context, None)
+    assert context["body"] == 'x<span class="o">=</span>'

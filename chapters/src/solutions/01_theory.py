@@ -192,9 +192,11 @@ directly, times $F_t$, and through $H_{t-1} = O_{t-1} \tanh C_{t-1}$, which stan
 all four sums. The output gate's sum does not reach $C_t$. With the slopes of sigmoid
 and tanh,
 
-$$\frac{\partial C_t}{\partial C_{t-1}} = F_t + \bigl[C_{t-1} F_t (1 - F_t) W_{hf}
-  + \tilde{C}_t I_t (1 - I_t) W_{hi} + I_t (1 - \tilde{C}_t^2) W_{hc}\bigr]
-  \cdot O_{t-1} (1 - \tanh^2 C_{t-1}).$$
+\begin{align*}
+\frac{\partial C_t}{\partial C_{t-1}} = F_t + \bigl[&C_{t-1} F_t (1 - F_t) W_{hf}
+  + \tilde{C}_t I_t (1 - I_t) W_{hi} \\
+  & + I_t (1 - \tilde{C}_t^2) W_{hc}\bigr] \cdot O_{t-1} (1 - \tanh^2 C_{t-1}).
+\end{align*}
 """
 
 # %%

@@ -159,7 +159,7 @@ r"""
 ## Exercise 5
 
 Adam divides a running mean of the gradient by the root of a running mean of its square.
-A constant factor stands in both and cancels, but for the $\epsilon = 10^{-8}$ that is
+A constant factor stands in both and cancels, but for the `eps` of $10^{-8}$ that is
 added to the root. So a hundredth of every gradient should give the same training. We
 try it on the task of section 7.11, with a GRU, ten steps and 100 updates, in 64-bit
 floats. The change that follows is made to the gradients after `backward`, where
@@ -195,7 +195,7 @@ for update in (1, 10, 50, 100):
 
 # %% [markdown]
 r"""
-The two trainings differ a little, by what $\epsilon$ does to the smallest gradients,
+The two trainings differ a little, by what `eps` does to the smallest gradients,
 and end at the same place. What clipping can still do for Adam is to treat updates
 *unequally*. A single huge gradient stays in Adam's mean square for about a thousand
 updates, and all steps after it are too short. Let one weight get a gradient of 1 for
