@@ -29,10 +29,13 @@ def test_without_a_chapter_no_notebook_and_no_page_is_run(ran):
     assert "browser" not in words
 
 
-def test_with_a_chapter_its_notebook_is_run_too(ran):
+def test_with_a_chapter_its_notebook_is_run_too_and_that_of_its_solutions(ran):
     check.main(["2"])
-    assert ran.commands[-1][-1].endswith("chapters/02_scratch.ipynb")
-    assert "--nbval" in ran.commands[-1]
+    *_, chapter, solutions = ran.commands
+    assert chapter[-1].endswith("chapters/02_scratch.ipynb")
+    assert solutions[-1].endswith("chapters/solutions/02_scratch.ipynb")
+    assert "--nbval" in chapter
+    assert "--nbval" in solutions
 
 
 def test_what_fails_ends_the_loop_with_its_status(ran):
