@@ -175,8 +175,8 @@ learns late (section 1.13).
 
 Four runs, then, each with three seeds, all of 100 updates: two readings, and two tasks.
 The second task is the intervention. It turns the sequences round, so that the key comes
-last, and changes nothing else: if the mistake costs because the reverse half has not
-seen the key, then here it should cost nothing.
+last, and changes nothing else: if the mistake costs only where the answer lies in what
+the reverse half has not read, then here it should cost nothing.
 """
 
 
@@ -322,7 +322,7 @@ print("...", len(list(hand.parameters())), "parameters in all")
 
 # %% [markdown]
 r"""
-PyTorch stacks the four gates' weights, in the order i, f, g, o, turned over (chapter
+PyTorch stacks the four gates' weights, in the order i, f, g, o, transposed (chapter
 3), and marks those of the second direction with `_reverse`. It has two biases where we
 have one: it gets ours as the first and zeros as the second.
 """
@@ -496,7 +496,7 @@ tested = {
 #| fig-alt: >-
 #|   Five rows of dots between 0.95 and 0.98, a dot for a seed: LSTM, Hand-LSTM,
 #|   BI-LSTM, Hand-BI-LSTM and the BI-LSTM that reads output[:, -1], which lies where
-#|   LSTM does. The rows overlap.
+#|   LSTM does: its row overlaps theirs, and lies below both bidirectional ones.
 broken = {name.replace(", ", ",\n", 1): shares for name, shares in tested.items()}
 figures.marks(broken, "test accuracy")
 plt.show()
@@ -528,12 +528,12 @@ print("speed:   ", machine["device"] + ", torch", machine["torch"], machine["dat
 
 # %% [markdown]
 r"""
-A model and its twin have run apart by now and end as two seeds do. On that processor
-two directions take about twice as long as one, and the loop by hand about twice as long
-as `nn.LSTM`. The mistake costs less than one digit in a hundred: what it leaves is in
-effect the LSTM of one direction, and it scores like that. To name a digit, the forward
-direction alone, which has read all rows, is enough, so a test on digits would hardly
-have found the mistake.
+A model and its twin have run apart by now, and end no further apart than seeds do. On
+that processor two directions take about twice as long as one, and the loop by hand
+about twice as long as `nn.LSTM`. The mistake costs less than one digit in a hundred:
+what it leaves is in effect the LSTM of one direction, and it scores like that. To name
+a digit, the forward direction alone, which has read all rows, is enough, so a test on
+digits would hardly have found the mistake.
 
 One learning rate proves no ranking, and two directions of 128 units have twice the
 parameters of one. So here is a sweep: four rates, three seeds, and beside the two
@@ -578,13 +578,14 @@ lstm.Table(("model", "best rate", "mean there", "three seeds"), best)
 
 # %% [markdown]
 r"""
-At the lowest rate, where 600 updates do not suffice, two directions are ahead of one
-with half the parameters at every seed. At its best rate each, the bidirectional model
-and the LSTM of equal parameters differ by less than three seeds of one model do: that
-is no ranking. It is often said that a bidirectional network "predicts better because it
-uses the future". To name a digit, one direction that has seen all rows has seen
-everything, and 28 rows are few enough to remember. The future helps where there is one:
-where an answer is wanted *at a step*, before the sequence is over.
+At the lowest rate, where all models score lowest, two directions are ahead of one with
+half the parameters at every seed; of the LSTM of equal parameters at two of three only,
+and at 0.002 at none. At its best rate each, the bidirectional model and the LSTM of
+equal parameters differ by less than three seeds of one model do: that is no ranking. It
+is often said that a bidirectional network "predicts better because it uses the future".
+To name a digit, one direction that has seen all rows has seen everything, and what it
+keeps of 28 rows proves enough. The future helps where there is one: where an answer is
+wanted *at a step*, before the sequence is over.
 
 The files behind these tables can be made again by the command above, in half an hour.
 Here is one of their runs, made anew: the LSTM with seed 0.
@@ -828,6 +829,7 @@ classifying, transcribing a recording.
 
 ## 4.8 What this chapter does not show
 
+- Each best rate of section 4.5 was chosen by the test accuracy that is reported for it.
 - The wrong reading of section 4.3 stays at chance for 100 updates at one rate. How long
   a fresh LSTM needs to learn such a task, and at which rates, is chapter 1's study.
 - The digits were read in one pass, half of the notes' training. Longer training may
@@ -842,13 +844,14 @@ classifying, transcribing a recording.
 
 - A bidirectional LSTM is two LSTMs, one on the reversed input, joined feature by
   feature. By hand and by `nn.LSTM` they are equal, gradients included.
-- The final states are `h_n[-2]` and `h_n[-1]`. `output[:, -1]` is the trap: its second
-  half has seen one input.
+- The final states are `h_n[-2]` and `h_n[-1]`, counted from the end, so that they are
+  the last layer's. `output[:, -1]` is the trap: its second half has seen one input.
 - Where the key stands first, reading `output[:, -1]` of both directions leaves chance;
   on MNIST the same mistake costs less than one digit in a hundred.
 - To name a digit, a second direction brought no more than as many parameters in one
   direction did: the final state has seen every row.
-- To restore a letter, two directions bring much at equal size, at each of three seeds.
+- To restore a letter, two directions bring much with equal parameters, at each of three
+  seeds.
 - Never use it where the future is the answer.
 
 ## Exercises
