@@ -121,7 +121,9 @@ Much code takes the last step of the output as the summary of a sequence. With o
 direction, and no padding, that is right. With two directions it is half wrong, and
 nothing complains. At the last step the reverse direction has only *begun*: it has seen
 one input out of seven. We change everything but the last input, and look at how far
-each half of three candidates for a summary moves.
+each half of three candidates for a summary moves. (`h_n[-2]` and `h_n[-1]` are `h_n[0]`
+and `h_n[1]` here; counted from the end they are the last layer's, however many layers
+there are.)
 """
 
 # %%

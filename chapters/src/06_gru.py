@@ -645,8 +645,9 @@ faster. That was our own mistake: it is true of that rate, not of the models. A 
 comparison gives each model the rate that suits it. So we train each at six rates, a
 factor of two apart, from three seeds (with two layers the outermost rates from one,
 only to see that the best lies between them): 600 updates of 32 windows of 50 letters,
-with Adam, gradients clipped to norm 1. The last tenth of the text is held out. That is
-more than a chapter can train while you read, so the runs were made beforehand.
+with Adam, gradients clipped to norm 1. The last tenth of the text is held out; training
+perplexity is that of the last 50 updates, from their mean loss. That is more than a
+chapter can train while you read, so the runs were made beforehand.
 """
 
 # %%
