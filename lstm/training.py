@@ -164,10 +164,10 @@ def load_checkpoint(path, model):
     return facts
 
 
-def progress(steps, label):
+def progress(steps, label, total=None):
     """Go through steps with a progress bar, where tqdm is and TQDM_DISABLE is not."""
     try:
         from tqdm import tqdm
     except ModuleNotFoundError:
         return steps
-    return tqdm(steps, desc=label, leave=False)
+    return tqdm(steps, desc=label, total=total, leave=False)

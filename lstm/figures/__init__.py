@@ -1,15 +1,7 @@
 """Figures, drawn by code: of numbers, of one step, of many steps, in one style."""
 
 from lstm.figures.cells import RESETS, STAGES, gru_cell, lstm_cell
-from lstm.figures.curves import (
-    bars,
-    digit_rows,
-    dots,
-    lines,
-    squashing,
-    states,
-    updates,
-)
+from lstm.figures.curves import bars, digit_rows, dots, lines, states, updates
 from lstm.figures.sequences import bidirectional, padded_batch, unrolled
 from lstm.figures.spreads import bands, marks
 from lstm.figures.style import COLORS, CYCLE, MODELS, STYLE, Pen, canvas, figure, plt
@@ -36,7 +28,6 @@ __all__ = [
     "marks",
     "padded_batch",
     "plt",
-    "squashing",
     "states",
     "sweep",
     "unrolled",

@@ -60,14 +60,6 @@ def _level(axis, name, height):
     axis.annotate(name, **end, **above, fontsize=10, color="#555555")
 
 
-def squashing():
-    """Draw the sigmoid and tanh, which every gate and the candidate pass through."""
-    x = np.linspace(-6, 6, 200)
-    sigmoid, tanh = 1 / (1 + np.exp(-x)), np.tanh(x)
-    curves = {"sigmoid: a gate, 0 to 1": sigmoid, "tanh: a value, -1 to 1": tanh}
-    return lines(curves, "weighted sum that goes in", "what comes out", x=x)
-
-
 @styled
 def states(panels, xlabel="time step", ylim=None):
     """Draw small panels of C and H over time, on one scale.

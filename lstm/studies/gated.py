@@ -12,6 +12,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from lstm.data import Vocab, load_text, windows
 from lstm.models import LanguageModel
+from lstm.studies import recall
 from lstm.training import TrainConfig, evaluate, fit
 
 # units for 1 and for 2 layers; the larger GRU has as many parameters as the LSTM
@@ -51,17 +52,8 @@ def make(model, size, layers=1):
     kind = nn.GRU if model.startswith("GRU") else nn.LSTM
     layer = kind(size, UNITS[model][layers], num_layers=layers)
     if model.endswith("forget bias 1"):
-        _open_forget_gates(layer)
+        recall.open_forget_gate(layer, 1.0)
     return layer
-
-
-@torch.no_grad()
-def _open_forget_gates(layer):
-    """Set the forget biases of every layer: 1 in bias_ih, 0 in bias_hh."""
-    forget = slice(layer.hidden_size, 2 * layer.hidden_size)  # i, f, g, o
-    for k in range(layer.num_layers):
-        getattr(layer, f"bias_ih_l{k}")[forget] = 1
-        getattr(layer, f"bias_hh_l{k}")[forget] = 0
 
 
 def measure(model, layers, lr, seed):

@@ -41,10 +41,11 @@ def make(layer, input_size, units):
 
 @torch.no_grad()
 def open_forget_gate(layer, bias):
-    """Set an LSTM's forget bias: `bias` in bias_ih_l0, 0 in bias_hh_l0."""
+    """Set an LSTM's forget bias in every layer: `bias` in bias_ih, 0 in bias_hh."""
     forget = slice(layer.hidden_size, 2 * layer.hidden_size)  # i, f, g, o
-    layer.bias_ih_l0[forget] = bias
-    layer.bias_hh_l0[forget] = 0
+    for k in range(layer.num_layers):
+        getattr(layer, f"bias_ih_l{k}")[forget] = bias
+        getattr(layer, f"bias_hh_l{k}")[forget] = 0
 
 
 def measure(layer, length, units, lr, seed):

@@ -19,6 +19,7 @@ from torch.utils.data import DataLoader, TensorDataset
 from lstm import data
 from lstm.models import LanguageModel
 from lstm.steps import gru_step, lstm_step
+from lstm.studies import recall
 from lstm.training import TrainConfig, fit
 
 LAYERS = "LSTM, forget bias 0", "LSTM, forget bias 1", "LSTM, forget bias 2", "GRU"
@@ -45,9 +46,7 @@ def make(layer, seed, units=UNITS):
     kind, _, bias = layer.partition(", forget bias ")
     made = getattr(nn, kind)(SYMBOLS, units)
     if bias:
-        with torch.no_grad():
-            made.bias_ih_l0[units : 2 * units] = float(bias)  # i, f, g, o
-            made.bias_hh_l0[units : 2 * units] = 0
+        recall.open_forget_gate(made, float(bias))
     return made
 
 

@@ -18,6 +18,7 @@ from pathlib import Path
 import torch
 
 from lstm import bench
+from lstm.training import progress
 
 NAMES = ("recall", "forget", "start", "digits", "gated", "roads")
 RESULTS = Path(__file__).resolve().parents[1] / "results/studies"
@@ -64,11 +65,13 @@ def run(name, processes=None, output=None, again=False):
         old = json.loads(path.read_text(encoding="utf-8"))["rows"]
         rows = {_key(row, points[0]): row for row in old}
     missing = [p for p in points if _key(p, p) not in rows]
+    if not missing and len(rows) == len(points):
+        return path  # whole: its machine and date stay those of the measurement
     context = multiprocessing.get_context("spawn")
     with context.Pool(processes or os.cpu_count(), _one_thread) as pool:
         jobs = [(name, point) for point in missing]
         finished = pool.imap_unordered(_measure, jobs)
-        for n, row in enumerate(_progress(finished, name, len(missing)), start=1):
+        for n, row in enumerate(progress(finished, name, len(missing)), start=1):
             rows[_key(row, points[0])] = row
             if n % EVERY == 0:
                 _write(path, name, points, rows)
@@ -105,11 +108,3 @@ def _write(path, name, points, rows):
         "rows": [rows[key] for key in keys if key in rows],
     }
     bench.save(report, path)
-
-
-def _progress(finished, name, total):
-    try:
-        from tqdm import tqdm
-    except ModuleNotFoundError:
-        return finished
-    return tqdm(finished, desc=name, total=total)

@@ -13,7 +13,6 @@ CURVES = {"a": [1, 2, 3], "b": [3, 2, 1]}
 DRAWN = {
     "lines": partial(figures.lines, CURVES, "x", "y", log=True, levels={"two": 2}),
     "crosses": partial(figures.lines, CURVES, "x", "y", crosses=1),
-    "squashing": figures.squashing,
     "states": partial(figures.states, {"t": {"C": [1, 2], "H": [0, 1]}}),
     "updates": partial(
         figures.updates,

@@ -55,6 +55,15 @@ def test_what_was_measured_is_not_measured_again_unless_asked(few, tmp_path):
     assert json.loads(path.read_text())["rows"][0]["updates"] > 0
 
 
+def test_a_study_that_is_whole_keeps_its_machine_and_date(few, tmp_path):
+    path = tmp_path / "whole.json"
+    rows = [point | {"updates": 25, "best": 1.0} for point in few]
+    before = json.dumps({"machine": {"date": "of old"}, "rows": rows})
+    path.write_text(before)
+    assert studies.run("recall", processes=1, output=path) == path
+    assert path.read_text() == before
+
+
 def test_rows_are_selected_by_what_is_wanted_of_them():
     rows = [{"lr": 1, "seed": 0}, {"lr": 1, "seed": 1}, {"lr": 2, "seed": 0}]
     assert studies.select(rows, lr=1, seed=1) == [rows[1]]

@@ -194,7 +194,7 @@ def test_a_config_that_makes_no_sense_is_refused(kwargs, message):
 def test_the_bar_bears_the_label_and_counts_the_steps(monkeypatch):
     bars = []
 
-    def tqdm(steps, desc, leave):
+    def tqdm(steps, desc, total, leave):
         bars.append((len(steps), desc))
         return steps
 
