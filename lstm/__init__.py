@@ -28,15 +28,7 @@ from lstm.steps import (
     scan_packed,
 )
 from lstm.tables import Table
-from lstm.training import (
-    Evaluation,
-    TrainConfig,
-    evaluate,
-    fit,
-    load_checkpoint,
-    save_checkpoint,
-    score,
-)
+from lstm.training import Evaluation, History, TrainConfig, evaluate, fit, score
 
 __version__ = "0.1.0"
 __all__ = [
@@ -44,6 +36,7 @@ __all__ = [
     "LSTM",
     "Evaluation",
     "GRUCell",
+    "History",
     "LSTMCell",
     "LanguageModel",
     "SequenceClassifier",
@@ -63,12 +56,10 @@ __all__ = [
     "gru_to_torch",
     "init_gru_state",
     "init_lstm_state",
-    "load_checkpoint",
     "lstm_step",
     "pick_device",
     "projected_lstm_step",
     "rnn_step",
-    "save_checkpoint",
     "scan",
     "scan_packed",
     "score",

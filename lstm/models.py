@@ -31,9 +31,10 @@ def features(layer):
 class SequenceTagger(nn.Module):
     """Gives every symbol of a sequence a class: what was hidden there, for one."""
 
-    def __init__(self, layer, num_classes):
+    def __init__(self, layer, num_classes, dropout=0.0):
         super().__init__()
         self.layer, self.linear = layer, nn.Linear(features(layer), num_classes)
+        self.dropout = nn.Dropout(dropout)  # of the layer's output
 
     def forward(self, symbols):
         """symbols: (N, L), indices   ->   scores: (N, L, C)"""
@@ -43,22 +44,23 @@ class SequenceTagger(nn.Module):
         """symbols: (N, L), indices   ->   scores: (N, L, C), the layer's last state"""
         vectors = one_hot(symbols, self.layer.input_size).to(self.linear.weight.dtype)
         output, state = run(self.layer, vectors, state)
-        return self.linear(output), state
+        return self.linear(self.dropout(output)), state
 
 
 class LanguageModel(SequenceTagger):
     """A tagger whose classes are the symbols: at every step it scores the next."""
 
-    def __init__(self, layer):
-        super().__init__(layer, layer.input_size)
+    def __init__(self, layer, dropout=0.0):
+        super().__init__(layer, layer.input_size, dropout)
 
 
 class SequenceClassifier(nn.Module):
     """Gives a sequence of vectors one class, from the last layer's final states."""
 
-    def __init__(self, layer, num_classes):
+    def __init__(self, layer, num_classes, dropout=0.0):
         super().__init__()
         self.layer, self.linear = layer, nn.Linear(features(layer), num_classes)
+        self.dropout = nn.Dropout(dropout)  # of the final states
 
     def forward(self, inputs):
         """inputs: (N, L, D)   ->   scores: (N, C)"""
@@ -66,29 +68,73 @@ class SequenceClassifier(nn.Module):
         # a GRU's state is h_n alone
         h_n = state[0] if isinstance(state, tuple) else state
         directions = 2 if self.layer.bidirectional else 1
-        return self.linear(torch.cat(tuple(h_n[-directions:]), dim=-1))
+        return self.linear(self.dropout(torch.cat(tuple(h_n[-directions:]), dim=-1)))
 
 
-@torch.no_grad()
-def generate(model, vocab, prefix, length):
-    """Continue a text by the likeliest next symbol, `length` times; return the whole.
+def open_forget_gate(layer, bias):
+    """Set an LSTM's forget bias: `bias` in bias_ih, 0 in bias_hh, in every layer."""
+    H = layer.hidden_size
+    with torch.no_grad():
+        for name, parameter in layer.named_parameters():
+            if name.startswith("bias_"):
+                parameter[H : 2 * H] = bias if name.startswith("bias_ih") else 0.0
 
-    The model is put in eval mode meanwhile.
-    Raises ValueError for an empty prefix, or one with a symbol outside the vocabulary.
+
+def generate(model, vocab, prefix, length, **sampling):
+    """Continue a text by `length` symbols; return the whole.
+
+    sampling: temperature, top_k, generator, as `stream` has them; by default the
+    likeliest symbol is taken
+    Raises what `stream` raises.
+    """
+    return prefix + "".join(stream(model, vocab, prefix, length, **sampling))
+
+
+def stream(model, vocab, prefix, length, temperature=0.0, top_k=None, generator=None):
+    """Yield `length` symbols that go on from a prefix, one by one.
+
+    temperature: the scores are divided by it before a symbol is drawn; 0: the likeliest
+    top_k: only so many of the likeliest symbols may be drawn
+    generator: a torch.Generator of the CPU that draws; default: torch's own
+    The model is in eval mode while a symbol is computed. Raises ValueError for an empty
+    prefix, one with a symbol outside the vocabulary, or numbers that make no sense.
     """
     if not prefix:
         raise ValueError(
             "the prefix is empty: give at least one symbol to continue from"
         )
-    was_training, device = model.training, model.linear.weight.device
-    symbols = vocab.encode(prefix).to(device)[None]
-    state, text = None, prefix
+    if not temperature >= 0:
+        raise ValueError(f"temperature must be at least 0, got {temperature}")
+    if top_k is not None and top_k < 1:
+        raise ValueError(f"top_k must be at least 1, got {top_k}")
+    symbols = vocab.encode(prefix).to(model.linear.weight.device)[None]
+    state = None
+    for _ in range(length):
+        scores, state = _last_scores(model, symbols, state)
+        drawn = draw(scores, temperature, top_k, generator)
+        symbols = symbols.new_tensor([[drawn]])
+        yield vocab.decode([drawn])
+
+
+@torch.no_grad()
+def _last_scores(model, symbols, state):
+    """symbols: (1, L)   ->   the scores (V) of the next one, and the state"""
+    was_training = model.training
     model.eval()
     try:
-        for _ in range(length):
-            scores, state = model.step(symbols, state)
-            symbols = scores[:, -1].argmax(dim=-1, keepdim=True)
-            text += vocab.decode(symbols[0].tolist())
+        scores, state = model.step(symbols, state)
     finally:
         model.train(was_training)
-    return text
+    return scores[0, -1], state
+
+
+def draw(scores, temperature=1.0, top_k=None, generator=None):
+    """Draw a symbol by its scores (V); the likeliest, if the temperature is 0."""
+    scores = scores.double().cpu()
+    if temperature == 0:
+        return int(scores.argmax())
+    if top_k is not None and top_k < len(scores):
+        least = scores.topk(top_k).values[-1]
+        scores = scores.masked_fill(scores < least, -torch.inf)
+    chances = (scores / temperature).softmax(dim=-1)
+    return int(torch.multinomial(chances, 1, generator=generator))

@@ -454,7 +454,8 @@ for name in digits.MODELS:
     model = digits.make(name, 128, seed=0, pixels=images.train_x.shape[-1]).to(device)
     batches = digits.batches(images.train_x, images.train_y, seed=0)
     config = lstm.TrainConfig(steps=100, lr=digits.RATE)
-    losses[name] = torch.tensor(lstm.fit(model, batches, config, label=name))
+    history = lstm.fit(model, batches, config, label=name)
+    losses[name] = torch.tensor(history.losses)
 apart = {
     name: (losses[name] - losses["Hand-" + name]).abs() for name in ("LSTM", "BI-LSTM")
 }

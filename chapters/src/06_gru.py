@@ -748,7 +748,7 @@ def first_updates(name, lr, seed, steps=100):
     batches = DataLoader(windows, gated.BATCH, shuffle=True, generator=order)
     torch.manual_seed(seed)
     model = lstm.LanguageModel(gated.make(name, len(vocab))).to(device)
-    return lstm.fit(model, batches, lstm.TrainConfig(steps=steps, lr=lr))
+    return lstm.fit(model, batches, lstm.TrainConfig(steps=steps, lr=lr)).losses
 
 
 live, kept = {}, {}

@@ -977,7 +977,7 @@ def train_exploding(config, seed):
     batches = torch.utils.data.DataLoader(
         short, 32, shuffle=True, generator=order, drop_last=True
     )
-    return lstm.fit(model, batches, config)
+    return lstm.fit(model, batches, config).losses
 
 
 short = torch.utils.data.TensorDataset(*lstm.data.windows(symbols, 50))

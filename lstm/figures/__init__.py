@@ -1,7 +1,8 @@
-"""Figures, drawn by code: of numbers, of one step, of many steps, in one style."""
+"""Figures, drawn by code: of numbers, of texts, of one step, of many, in one style."""
 
 from lstm.figures.cells import RESETS, STAGES, gru_cell, lstm_cell
 from lstm.figures.curves import bars, digit_rows, dots, lines, states, updates
+from lstm.figures.letters import gates, letters
 from lstm.figures.sequences import bidirectional, padded_batch, unrolled
 from lstm.figures.spreads import bands, marks
 from lstm.figures.style import COLORS, CYCLE, MODELS, STYLE, Pen, canvas, figure, plt
@@ -22,7 +23,9 @@ __all__ = [
     "digit_rows",
     "dots",
     "figure",
+    "gates",
     "gru_cell",
+    "letters",
     "lines",
     "lstm_cell",
     "marks",

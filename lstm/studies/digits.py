@@ -78,7 +78,8 @@ def measure(model, units, lr, seed, images=None, updates=UPDATES):
     images = images or mnist()
     network = make(model, units, seed, images.train_x.shape[-1])
     train = batches(images.train_x, images.train_y, seed)
-    losses = fit(network, train, TrainConfig(steps=updates, lr=lr), label=model)
+    config = TrainConfig(steps=updates, lr=lr)
+    losses = fit(network, train, config, label=model).losses
     accuracy = evaluate(network, batches(images.test_x, images.test_y)).accuracy
     last = losses[-50:]
     return {"accuracy": round(accuracy, 4), "loss": round(sum(last) / len(last), 4)}

@@ -11,8 +11,7 @@ from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
 from lstm.data import Vocab, load_text, windows
-from lstm.models import LanguageModel
-from lstm.studies import recall
+from lstm.models import LanguageModel, open_forget_gate
 from lstm.training import TrainConfig, evaluate, fit
 
 # units for 1 and for 2 layers; the larger GRU has as many parameters as the LSTM
@@ -52,7 +51,7 @@ def make(model, size, layers=1):
     kind = nn.GRU if model.startswith("GRU") else nn.LSTM
     layer = kind(size, UNITS[model][layers], num_layers=layers)
     if model.endswith("forget bias 1"):
-        recall.open_forget_gate(layer, 1.0)
+        open_forget_gate(layer, 1.0)
     return layer
 
 
@@ -74,7 +73,7 @@ def measure(model, layers, lr, seed):
 
     torch.manual_seed(seed)
     network = LanguageModel(make(model, len(vocab), layers))
-    losses = fit(network, batches, TrainConfig(steps=STEPS, lr=lr))
+    losses = fit(network, batches, TrainConfig(steps=STEPS, lr=lr)).losses
     last = losses[-50:]
     return {
         "early": round(sum(losses[50:100]) / 50, 4),

@@ -8,7 +8,7 @@ from torch import nn
 from torch.nn.functional import cross_entropy
 
 from lstm.data import Recall
-from lstm.models import SequenceClassifier
+from lstm.models import SequenceClassifier, open_forget_gate
 
 LAYERS = "RNN", "LSTM", "LSTM, forget bias 1", "LSTM, forget bias 3", "GRU"
 RATES = 1e-3, 2e-3, 5e-3, 1e-2
@@ -37,15 +37,6 @@ def make(layer, input_size, units):
     if bias:
         open_forget_gate(made, float(bias))
     return made
-
-
-@torch.no_grad()
-def open_forget_gate(layer, bias):
-    """Set an LSTM's forget bias in every layer: `bias` in bias_ih, 0 in bias_hh."""
-    forget = slice(layer.hidden_size, 2 * layer.hidden_size)  # i, f, g, o
-    for k in range(layer.num_layers):
-        getattr(layer, f"bias_ih_l{k}")[forget] = bias
-        getattr(layer, f"bias_hh_l{k}")[forget] = 0
 
 
 def measure(layer, length, units, lr, seed):

@@ -17,9 +17,8 @@ from torch.nn.functional import linear, one_hot
 from torch.utils.data import DataLoader, TensorDataset
 
 from lstm import data
-from lstm.models import LanguageModel
+from lstm.models import LanguageModel, open_forget_gate
 from lstm.steps import gru_step, lstm_step
-from lstm.studies import recall
 from lstm.training import TrainConfig, fit
 
 LAYERS = "LSTM, forget bias 0", "LSTM, forget bias 1", "LSTM, forget bias 2", "GRU"
@@ -46,7 +45,7 @@ def make(layer, seed, units=UNITS):
     kind, _, bias = layer.partition(", forget bias ")
     made = getattr(nn, kind)(SYMBOLS, units)
     if bias:
-        recall.open_forget_gate(made, float(bias))
+        open_forget_gate(made, float(bias))
     return made
 
 
@@ -65,7 +64,7 @@ def train(layer, symbols, updates, seed, lr=5e-3):
     windows = TensorDataset(*data.windows(symbols, WINDOW))
     order = torch.Generator().manual_seed(seed)
     batches = DataLoader(windows, BATCH, shuffle=True, generator=order, drop_last=True)
-    return model, fit(model, batches, TrainConfig(steps=updates, lr=lr))
+    return model, fit(model, batches, TrainConfig(steps=updates, lr=lr)).losses
 
 
 def jacobians(layer, inputs, reach, cut=False):

@@ -20,7 +20,7 @@ import torch
 from lstm import bench
 from lstm.training import progress
 
-NAMES = ("recall", "forget", "start", "digits", "gated", "roads")
+NAMES = ("recall", "forget", "start", "digits", "gated", "roads", "mnist", "perplexity")
 RESULTS = Path(__file__).resolve().parents[1] / "results/studies"
 EVERY = 8  # points, after which the file is written
 

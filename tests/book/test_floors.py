@@ -13,7 +13,7 @@ FLOORS = [
     ("equations", {"backward", "scratch", "shapes", "steps"}),
     ("layers", {"cells", "convert", "layers"}),
     ("use and show", {"d2l", "figures", "models", "training"}),
-    ("prove", {"bench", "parity"}),
+    ("prove and look inside", {"bench", "inside", "parity"}),
     ("study", {"studies"}),
     ("command", {"__main__"}),
 ]

@@ -37,6 +37,8 @@ DRAWN = {
     "marks": partial(figures.marks, {"a": [1, 2], "b": [2, 2]}, "x"),
     "bars": partial(figures.bars, {"a": 1, "b": 2}, "x", "y"),
     "digit_rows": partial(figures.digit_rows, np.eye(8), 3),
+    "letters": partial(figures.letters, "a bc\nd", [1, 0, -2, 0, 3, 1], "c"),
+    "gates": partial(figures.gates, "a b", {"i": [0, 1, 0.5], "c": [-2, 0, 1]}),
     "unrolled": figures.unrolled,
     "bidirectional": figures.bidirectional,
     "padded_batch": partial(figures.padded_batch, [3, 1], marked="last"),

@@ -10,16 +10,7 @@ from torch import nn
 from torch.testing import assert_close
 from torch.utils.data import DataLoader, TensorDataset
 
-from lstm import (
-    LanguageModel,
-    SequenceClassifier,
-    TrainConfig,
-    evaluate,
-    fit,
-    load_checkpoint,
-    save_checkpoint,
-    score,
-)
+from lstm import LanguageModel, SequenceClassifier, TrainConfig, evaluate, fit, score
 from tensors import Elsewhere
 
 ROUNDING = {"rtol": 1e-5, "atol": 1e-6}
@@ -39,13 +30,13 @@ def batches(size=64):
 @pytest.mark.parametrize(("optimizer", "lr"), [("adam", 2e-2), ("sgd", 0.5)])
 def test_fit_learns_and_gives_one_loss_a_step(optimizer, lr):
     config = TrainConfig(steps=150, lr=lr, optimizer=optimizer)
-    losses = fit(classifier(), batches(), config)
+    losses = fit(classifier(), batches(), config).losses
     assert len(losses) == 150
     assert sum(losses[-10:]) < 0.7 * sum(losses[:10])
 
 
 def test_one_step_is_training_too():
-    assert len(fit(classifier(), batches(), TrainConfig(steps=1))) == 1
+    assert len(fit(classifier(), batches(), TrainConfig(steps=1)).losses) == 1
 
 
 def test_fit_with_sgd_is_the_loop_that_anyone_would_write_clipping_and_all():
@@ -53,7 +44,7 @@ def test_fit_with_sgd_is_the_loop_that_anyone_would_write_clipping_and_all():
     theirs.load_state_dict(ours.state_dict())
     data = list(batches())
     config = TrainConfig(steps=6, lr=0.1, clip=0.01, optimizer="sgd")
-    losses = fit(ours.eval(), data, config)
+    losses = fit(ours.eval(), data, config).losses
     assert ours.training
     for n in range(6):
         x, y = data[n % len(data)]
@@ -79,7 +70,7 @@ def test_the_first_step_of_adam_moves_every_weight_by_the_learning_rate():
 def test_batches_are_moved_to_the_models_device():
     model = nn.Linear(3, 2)
     batch = Elsewhere(torch.randn(4, 3)), Elsewhere(torch.tensor([0, 1, 1, 0]))
-    assert len(fit(model, [batch], TrainConfig(steps=1))) == 1
+    assert len(fit(model, [batch], TrainConfig(steps=1)).losses) == 1
     assert evaluate(model, [batch]).count == 4
     assert [tensor.device for tensor in batch] == [model.weight.device] * 2
 
@@ -87,7 +78,7 @@ def test_batches_are_moved_to_the_models_device():
 def test_any_loss_may_be_given_and_is_the_one_that_falls():
     model, data = nn.Linear(3, 1), [(torch.randn(8, 3), torch.randn(8, 1))]
     config = TrainConfig(steps=40, lr=0.1)
-    losses = fit(model, data, config, loss=nn.functional.mse_loss)
+    losses = fit(model, data, config, loss=nn.functional.mse_loss).losses
     assert losses[-1] < losses[0]
     want = nn.functional.mse_loss(model(data[0][0]), data[0][1]).item()
     assert want == pytest.approx(losses[-1], rel=0.5)
@@ -103,7 +94,7 @@ def test_score_is_the_mean_over_the_targets_that_count_at_any_number_of_axes():
 def test_a_language_model_is_trained_and_measured_like_any_other():
     x = torch.randint(5, (8, 6))
     model = LanguageModel(nn.LSTM(5, 8, batch_first=True))
-    losses = fit(model, [(x[:, :-1], x[:, 1:])], TrainConfig(steps=60, lr=3e-2))
+    losses = fit(model, [(x[:, :-1], x[:, 1:])], TrainConfig(steps=60, lr=3e-2)).losses
     assert losses[-1] < 0.7 * losses[0]
     assert evaluate(model, [(x[:, :-1], x[:, 1:])]).count == 40
 
@@ -170,7 +161,7 @@ def test_a_loss_that_is_not_finite_stops_the_training_before_it_does_harm(number
     model, data = nn.Linear(1, 1), [(torch.zeros(1, 1), torch.zeros(1, 1))]
     before = [p.detach().clone() for p in model.parameters()]
     loss = lambda scores, targets: scores.sum() * 0 + number
-    wrong = f"the loss became {number} at step 0: try a lower lr than 0.5"
+    wrong = f"the loss became {number} at step 1, learning rate 0.5, gradient norm 0 "
     with pytest.raises(FloatingPointError, match=wrong):
         fit(model, data, TrainConfig(lr=0.5), loss)
     assert_close([p.detach() for p in model.parameters()], before, rtol=0, atol=0)
@@ -205,73 +196,4 @@ def test_the_bar_bears_the_label_and_counts_the_steps(monkeypatch):
 
 def test_without_tqdm_training_goes_on_without_a_bar(monkeypatch):
     monkeypatch.setitem(sys.modules, "tqdm", None)
-    assert len(fit(classifier(), batches(), TrainConfig(steps=3))) == 3
-
-
-# checkpoints
-
-FACTS = {"steps": 7, "lr": 0.5, "corpus": "embedded", "tied": True, "note": None}
-
-
-def test_a_checkpoint_comes_back_as_it_was_with_its_facts(tmp_path):
-    model, other = nn.LSTM(3, 4), nn.LSTM(3, 4)
-    save_checkpoint(tmp_path / "a.pt", model, **FACTS)
-    assert load_checkpoint(tmp_path / "a.pt", other) == FACTS
-    assert_close(dict(other.state_dict()), dict(model.state_dict()), rtol=0, atol=0)
-    assert [p.name for p in tmp_path.iterdir()] == ["a.pt"]
-
-
-def test_a_save_that_fails_leaves_the_old_file(tmp_path, monkeypatch):
-    save_checkpoint(tmp_path / "a.pt", nn.LSTM(3, 4), steps=7)
-    before = (tmp_path / "a.pt").read_bytes()
-
-    def fails_half_way(data, path):
-        path.write_bytes(b"half")
-        raise OSError("disk full")
-
-    monkeypatch.setattr(torch, "save", fails_half_way)
-    with pytest.raises(OSError, match="disk full"):
-        save_checkpoint(tmp_path / "a.pt", nn.LSTM(3, 4))
-    assert (tmp_path / "a.pt").read_bytes() == before
-    assert len(list(tmp_path.iterdir())) == 1
-
-
-def test_a_fact_that_could_not_be_loaded_is_not_saved(tmp_path):
-    wrong = "config must be a plain number, text, bool or None, got TrainConfig"
-    with pytest.raises(TypeError, match=wrong):
-        save_checkpoint(tmp_path / "a.pt", nn.LSTM(3, 4), config=TrainConfig())
-    assert not list(tmp_path.iterdir())
-
-
-@pytest.mark.parametrize("other", [nn.LSTM(3, 5), nn.LSTM(3, 4, 2), nn.GRU(3, 4)])
-def test_a_checkpoint_of_another_model_changes_nothing(tmp_path, other):
-    save_checkpoint(tmp_path / "a.pt", other)
-    changes_nothing(tmp_path / "a.pt", "holds another model")
-
-
-@pytest.mark.parametrize("damage", ["truncated", "text", "pickle", "no facts"])
-def test_a_file_that_is_no_checkpoint_changes_nothing(tmp_path, damage):
-    path, model = tmp_path / "a.pt", nn.LSTM(3, 4)
-    save_checkpoint(path, model)
-    if damage == "truncated":
-        path.write_bytes(path.read_bytes()[:-200])
-    elif damage == "text":
-        path.write_text("not a checkpoint")
-    elif damage == "pickle":  # code, which weights_only refuses
-        torch.save({"state_dict": model, "facts": {}}, path)
-    else:
-        torch.save({"state_dict": model.state_dict()}, path)
-    changes_nothing(path, "is not a checkpoint")
-
-
-def changes_nothing(path, message):
-    model = nn.LSTM(3, 4)
-    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
-    with pytest.raises(ValueError, match=message):
-        load_checkpoint(path, model)
-    assert_close(dict(model.state_dict()), before, rtol=0, atol=0)
-
-
-def test_a_missing_checkpoint_is_a_missing_file(tmp_path):
-    with pytest.raises(FileNotFoundError):
-        load_checkpoint(tmp_path / "none.pt", nn.LSTM(3, 4))
+    assert len(fit(classifier(), batches(), TrainConfig(steps=3)).losses) == 3
