@@ -7,6 +7,7 @@ an LSTM, torch's or ours, of one or more layers. A text starts from the zero sta
 """
 
 from dataclasses import dataclass
+from itertools import accumulate
 
 import torch
 from torch.nn.functional import cross_entropy, one_hot
@@ -79,9 +80,8 @@ def features(text):
     """What can be told of each letter, the letters before it and the next: {name: (L)}.
 
     What a text has none of is left out. The mark that opens a quotation or a bracket is
-    inside, the one that closes it outside.
+    inside, the one that closes it outside; brackets in brackets count 2, and so on.
     """
-    depth = 0
     found = {
         "place in word": since(text, lambda s: not s.isalpha()),
         "vowel": [s in VOWELS for s in text],
@@ -92,8 +92,9 @@ def features(text):
         "capital": [s.isupper() for s in text],
         "place in line": since(text, lambda s: s == "\n") if "\n" in text else [],
         "in quotes": in_quotes(text),
-        "brackets": [depth := depth + (s in "([{") - (s in ")]}") for s in text],
     }
+    for a, b in ("()", "[]", "{}"):
+        found[f"in {a}{b}"] = list(accumulate((s == a) - (s == b) for s in text))
     return {
         name: torch.tensor(values, dtype=torch.float32)
         for name, values in found.items()
@@ -166,10 +167,14 @@ def linear_probe(values, feature, cut, ridge=1.0):
 # What happens without it
 
 
-def at_mean(recording, units, layer=0):
-    """Hold some units of a layer at their mean h and c: for `record` and `losses`."""
-    states = recording.h[layer][..., units], recording.c[layer][..., units]
-    return {layer: (units, *(state.flatten(0, -2).mean(dim=0) for state in states))}
+def at_mean(recording, units, layer=0, where=...):
+    """Hold units of a layer at their mean h and c, for `record` and `losses`.
+
+    where: a mask, (L) or (N, L), if the mean is not to be over all places
+    """
+    states = recording.h[layer][where], recording.c[layer][where]
+    means = (state[..., units].flatten(0, -2).mean(dim=0) for state in states)
+    return {layer: (units, *means)}
 
 
 @torch.no_grad()

@@ -1,4 +1,4 @@
-"""Three models, each handed its recurrent layer: torch's and ours swap in one line.
+"""Models, each handed its recurrent layer: torch's and ours swap in one line.
 
 N batch   L sequence length   D input size   H hidden size   V vocabulary size
 C number of classes
@@ -54,6 +54,38 @@ class LanguageModel(SequenceTagger):
         super().__init__(layer, layer.input_size, dropout)
 
 
+class ScratchModel(nn.Module):
+    """The study notes' functions as a language model: bare tensors, one layer.
+
+    params, state and function: `get_lstm_params`, `init_lstm_state`, `scratch_lstm`, or
+    those of the GRU
+    """
+
+    def __init__(self, vocab_size, num_hiddens, params, state, function):
+        super().__init__()
+        self.sizes, self.state, self.function = (
+            (vocab_size, num_hiddens),
+            state,
+            function,
+        )
+        tensors = params(vocab_size, num_hiddens)
+        self.params = nn.ParameterList(tensor.detach() for tensor in tensors)
+
+    def forward(self, symbols):
+        """symbols: (N, L), indices   ->   scores: (N, L, V)"""
+        return self.step(symbols)[0]
+
+    def step(self, symbols, state=None):
+        """symbols: (N, L), indices   ->   scores: (N, L, V), the last state"""
+        N, L = symbols.shape
+        vocab_size, num_hiddens = self.sizes
+        if state is None:
+            state = self.state(N, num_hiddens, symbols.device)
+        inputs = one_hot(symbols.T, vocab_size).to(self.params[0].dtype)
+        scores, state = self.function(inputs, state, list(self.params))
+        return scores.view(L, N, vocab_size).transpose(0, 1), state
+
+
 class SequenceClassifier(nn.Module):
     """Gives a sequence of vectors one class, from the last layer's final states."""
 
@@ -107,7 +139,7 @@ def stream(model, vocab, prefix, length, temperature=0.0, top_k=None, generator=
         raise ValueError(f"temperature must be at least 0, got {temperature}")
     if top_k is not None and top_k < 1:
         raise ValueError(f"top_k must be at least 1, got {top_k}")
-    symbols = vocab.encode(prefix).to(model.linear.weight.device)[None]
+    symbols = vocab.encode(prefix).to(next(model.parameters()).device)[None]
     state = None
     for _ in range(length):
         scores, state = _last_scores(model, symbols, state)

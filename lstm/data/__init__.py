@@ -8,7 +8,7 @@ from lstm.data.files import DataError, DataNotFoundError, Source, find
 from lstm.data.images import Images, load_images
 from lstm.data.memory import Adding, Copy, Parity, Recall
 from lstm.data.ngrams import NGrams
-from lstm.data.text import Vocab, clean, find_text, load_text, mask, windows
+from lstm.data.text import Vocab, clean, find_text, load_text, mask, read_text, windows
 
 __all__ = [
     "Adding",
@@ -30,5 +30,6 @@ __all__ = [
     "load_images",
     "load_text",
     "mask",
+    "read_text",
     "windows",
 ]

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import torch
 
-from lstm.data.files import DataNotFoundError, Source, find
+from lstm.data.files import DataError, DataNotFoundError, Source, find
 
 TIME_MACHINE = Source(
     name="timemachine.txt",
@@ -28,7 +28,8 @@ def find_text(name=None):
 
     name: 'time-machine' (H. G. Wells, 1895), 'embedded' (ships with the package); with
     none, the Time Machine if it can be had, else the embedded text, and a line that
-    says so Raises ValueError for an unknown name; DataNotFoundError if a corpus asked
+    says so
+    Raises ValueError for an unknown name; DataNotFoundError if a corpus asked
     for by name cannot be had.
     """
     if name is None:
@@ -63,22 +64,58 @@ def load_text(name=None):
     return " ".join(line for line in lines if line)
 
 
+def read_text(path):
+    """Return a text file of anybody's as one string, as it stands, in UTF-8.
+
+    Raises DataError if it cannot be read, is empty, or is not text.
+    """
+    path = Path(path).expanduser()
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise DataError(f"cannot read {path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise DataError(
+            f"{path} is not a text in UTF-8: byte {error.object[error.start]:#04x} at "
+            f"position {error.start}"
+        ) from error
+    if "\0" in text:
+        raise DataError(f"{path} is not a text: it holds zero bytes")
+    if not text.strip():
+        raise DataError(f"{path} is empty: there is nothing to read in it")
+    return text
+
+
 class Vocab:
     """Symbols to numbers and back: 0 is '<unk>', then by falling frequency."""
 
     def __init__(self, text):
         counts = Counter(text)
-        self.symbols = ["<unk>", *sorted(counts, key=lambda s: (-counts[s], s))]
+        self._number(sorted(counts, key=lambda s: (-counts[s], s)))
+
+    @classmethod
+    def of(cls, symbols):
+        """The vocabulary with these symbols, in this order, behind '<unk>'."""
+        vocab = cls("")
+        vocab._number(symbols)
+        return vocab
+
+    def _number(self, symbols):
+        self.symbols = ["<unk>", *symbols]
         self._index = {symbol: n for n, symbol in enumerate(self.symbols)}
 
     def __len__(self):
         return len(self.symbols)
 
-    def encode(self, text):
+    def encode(self, text, unknown=False):
         """Return the indices of a text, a tensor (L).
 
-        Raises ValueError for a symbol outside the vocabulary.
+        unknown: whether a symbol outside the vocabulary becomes 0; else it raises
+        ValueError
         """
+        if unknown:
+            found = [self._index.get(symbol, 0) for symbol in text]
+            return torch.tensor(found, dtype=torch.long)
         for position, symbol in enumerate(text):
             if symbol not in self._index:
                 known = "".join(sorted(self.symbols[1:]))

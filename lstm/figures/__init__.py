@@ -2,11 +2,13 @@
 
 from lstm.figures.cells import RESETS, STAGES, gru_cell, lstm_cell
 from lstm.figures.curves import bars, digit_rows, dots, lines, states, updates
+from lstm.figures.images import confusion, gallery
 from lstm.figures.letters import gates, letters
 from lstm.figures.sequences import bidirectional, padded_batch, unrolled
 from lstm.figures.spreads import bands, marks
 from lstm.figures.style import COLORS, CYCLE, MODELS, STYLE, Pen, canvas, figure, plt
 from lstm.figures.sweeps import sweep
+from lstm.figures.training import training
 
 __all__ = [
     "COLORS",
@@ -20,9 +22,11 @@ __all__ = [
     "bars",
     "bidirectional",
     "canvas",
+    "confusion",
     "digit_rows",
     "dots",
     "figure",
+    "gallery",
     "gates",
     "gru_cell",
     "letters",
@@ -33,6 +37,7 @@ __all__ = [
     "plt",
     "states",
     "sweep",
+    "training",
     "unrolled",
     "updates",
 ]

@@ -26,8 +26,9 @@ def letters(text, values, label, limit=None, columns=64):
     limit = limit or np.abs(values).max() or 1.0
     lines = cut(text, columns)
     colors = np.zeros((len(lines), columns))
-    fig, axis = figure(height=0.19 * len(lines) + 0.75)
-    size = min(10, 10 * 60 / columns)
+    width = 5.6 * min(max(columns / 64, 0.6), 1)  # inches; narrow for short lines
+    fig, axis = figure(width=width, height=0.19 * len(lines) + 0.75)
+    size = min(12, 112 * width / columns)  # points; a letter is 0.6 of that wide
     for row, (start, end) in enumerate(lines):
         colors[row, : end - start] = values[start:end]
         for column, letter in enumerate(text[start:end]):

@@ -29,7 +29,7 @@ class TrainConfig:
     precision: str = "float32"  # or "bfloat16", "float16" (GPU): products by autocast
     validate_every: int | None = None  # steps; None: after each pass over the batches
     patience: int | None = None  # validations without a better one, then the end
-    save_every: float = 5.0  # seconds from checkpoint to checkpoint
+    save_every: float = 2.0  # seconds from checkpoint to checkpoint
 
     def __post_init__(self):
         known = {

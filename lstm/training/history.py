@@ -72,7 +72,8 @@ class History:
         """Draw the loss over the steps, and of the validations, if there are any."""
         from lstm import figures
 
-        return figures.history(self)
+        held_out = self.steps("validation_loss"), self.column("validation_loss")
+        return figures.training(self.steps("loss"), self.losses, *held_out)
 
 
 def tensorboard(folder):

@@ -32,7 +32,7 @@ class Run:
         self.seconds, self.since = 0.0, time.perf_counter()
         self.norm, self.items = 0.0, 0  # the last gradient's; targets since we began
         self.began = 0.0
-        self._begin, self._resume = None, None
+        self._begin = self._resume = self._generator = None
 
     @property
     def over(self):
@@ -64,27 +64,29 @@ class Run:
         """
         if hasattr(batches, "set_epoch"):
             batches.set_epoch(self.epoch)
-        generator = getattr(batches, "generator", None)
-        if self._resume is None:
-            self._begin = random_states(generator)
+        self._generator = getattr(batches, "generator", None)
+        if self._begin is None:  # this pass has not begun yet
+            self._go_on()
+            self._begin = random_states(self._generator)
         else:
-            set_random_states(self._begin, generator)
+            set_random_states(self._begin, self._generator)
         empty = True
         for n, batch in enumerate(batches):
             empty = False
             if n < self.batch:
                 continue
-            if self._resume is not None:
-                set_random_states(self._resume)
-                self._resume = None
+            self._go_on()
             yield batch
         if empty:
             raise ValueError(
                 "there are no batches to train on: is the data smaller than one batch, "
                 "or a generator, which can be gone through only once?"
             )
-        if self._resume is not None:  # the checkpoint stood at the end of the pass
-            set_random_states(self._resume)
+        self._go_on()  # if the checkpoint stood at the end of the pass
+
+    def _go_on(self):
+        if self._resume is not None:
+            set_random_states(self._resume, self._generator)
             self._resume = None
 
     def autocast(self):
@@ -105,7 +107,7 @@ class Run:
         if not math.isfinite(value) or not (math.isfinite(norm) or scaled):
             raise FloatingPointError(
                 f"the loss became {value:g} at step {self.step + 1}, learning rate "
-                f"{self.lr:g}, gradient norm {norm:g} (one step before: {self.norm:g}): "
+                f"{self.lr:g}, gradient norm {norm:g} (one step before {self.norm:g}): "
                 "try a lower rate or a smaller clip, or look for nan in the data"
             )
         row = {"step": self.step + 1, "epoch": self.epoch, "loss": value, "lr": self.lr}
@@ -126,6 +128,7 @@ class Run:
     def next_pass(self):
         """Count a pass; the next one begins without a state."""
         self.epoch, self.batch, self.carried = self.epoch + 1, 0, None
+        self._begin = None
 
     def validate(self, batches):
         """Measure on held-out batches, once a step, and remember the best weights."""
@@ -150,7 +153,7 @@ class Run:
     def state_dict(self):
         """All of it, but the history: tensors and plain values. Every process calls."""
         world = self.world
-        random_of_all = world.gather(random_states())
+        random_of_all = world.gather(random_states(self._generator))
         carried = world.gather(mapped(lambda s: s.cpu(), self.carried))
         return {
             "format": checkpoints.FORMAT,

@@ -12,10 +12,12 @@ FLOORS = [
     ("ground", {"atomic", "checks", "data", "devices", "tables"}),
     ("equations", {"backward", "scratch", "shapes", "steps"}),
     ("layers", {"cells", "convert", "layers"}),
-    ("use and show", {"d2l", "figures", "models", "training"}),
-    ("prove and look inside", {"bench", "inside", "parity"}),
+    ("show", {"figures"}),
+    ("use", {"d2l", "models", "training"}),
+    ("prove and look inside", {"bench", "inside", "parity", "runs"}),
     ("study", {"studies"}),
-    ("command", {"__main__"}),
+    ("command", {"command"}),
+    ("door", {"__main__"}),
 ]
 NUMBER = {name: n for n, (_, names) in enumerate(FLOORS) for name in names}
 LIGHT = {"torch", "numpy", "lstm"}  # all that `import lstm` may need

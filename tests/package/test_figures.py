@@ -37,6 +37,8 @@ DRAWN = {
     "marks": partial(figures.marks, {"a": [1, 2], "b": [2, 2]}, "x"),
     "bars": partial(figures.bars, {"a": 1, "b": 2}, "x", "y"),
     "digit_rows": partial(figures.digit_rows, np.eye(8), 3),
+    "confusion": partial(figures.confusion, [[9, 1], [0, 8]], "x", "y"),
+    "gallery": partial(figures.gallery, [np.eye(8)] * 3, ["a", "b", "c"]),
     "letters": partial(figures.letters, "a bc\nd", [1, 0, -2, 0, 3, 1], "c"),
     "gates": partial(figures.gates, "a b", {"i": [0, 1, 0.5], "c": [-2, 0, 1]}),
     "unrolled": figures.unrolled,

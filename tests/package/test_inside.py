@@ -94,7 +94,7 @@ def test_features_tell_of_each_letter_what_a_reader_would_say():
         "last of word": [0, 1, 0, 0, 1, 0, 0, 1, 0],
         "capital": [1, 0, 0, 0, 0, 0, 0, 0, 0],
         "place in line": [1, 2, 3, 4, 5, 0, 1, 2, 3],
-        "brackets": [0, 0, 0, 0, 0, 0, 1, 1, 0],
+        "in ()": [0, 0, 0, 0, 0, 0, 1, 1, 0],
     }
     assert {name: values.tolist() for name, values in found.items()} == want
 
@@ -103,9 +103,11 @@ def test_features_that_a_text_has_none_of_are_left_out():
     assert list(inside.features("ab it")) == ["place in word", "vowel", "last of word"]
 
 
-def test_brackets_are_counted_to_any_depth():
-    depth = inside.features("a([b]c)d")["brackets"]
-    assert depth.tolist() == [0, 1, 2, 2, 1, 1, 0, 0]
+def test_brackets_of_each_kind_are_counted_to_any_depth():
+    found = inside.features("a((b[c])d)e")
+    assert found["in ()"].tolist() == [0, 1, 2, 2, 2, 2, 2, 1, 1, 0, 0]
+    assert found["in []"].tolist() == [0, 0, 0, 0, 1, 1, 0, 0, 0, 0, 0]
+    assert "in {}" not in found
 
 
 QUOTED = {  # what stands in quotation marks is in capitals here
@@ -212,6 +214,15 @@ def test_a_held_unit_keeps_its_mean_and_the_others_hear_no_more_of_it(layer):
     assert (later - free.f[layer][:, 1:])[..., rest].abs().max() > 1e-3
     if layer == 1:
         assert_close(held.c[0], free.c[0], **EXACT)
+
+
+def test_units_can_be_held_as_they_are_at_some_places():
+    free, where = inside.record(language_model(), texts(4, 9)), texts(4, 9) > 2
+    [(units, h, c)] = inside.at_mean(free, [1, 4], where=where).values()
+    n, t = where.nonzero(as_tuple=True)
+    assert units == [1, 4]
+    for got, state in ((h, free.h), (c, free.c)):
+        assert_close(got, torch.stack([state[0, n, t, u].mean() for u in units]))
 
 
 def test_a_unit_that_nobody_listens_to_costs_nothing_and_one_that_all_do_costs():
