@@ -21,11 +21,13 @@ def gallery(images, captions, columns=6):
     rows = -(-len(images) // columns)
     size = {"height": 5.6 / columns * 1.3 * rows, "squeeze": False}
     fig, axes = figure(columns, rows, **size)
-    for axis in axes.flat:
-        axis.set_axis_off()
     for axis, image, caption in zip(axes.flat, images, captions, strict=False):
         axis.imshow(np.asarray(image), cmap="gray_r", vmin=0, vmax=1)
         axis.set_title(caption, fontsize=10)
+        axis.set(xticks=(), yticks=())
+        axis.spines[:].set(visible=True, color=FADED)
+    for axis in axes.flat[len(images) :]:
+        axis.set_axis_off()
     return fig
 
 

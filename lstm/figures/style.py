@@ -25,6 +25,7 @@ MODELS = {  # and a model has one colour, dash and marker
     "GRU, larger": ("#8A6100", (0, (1, 1)), "P"),
     "LSTM, wider": ("#0072B2", "-.", "h"),
     "BI-LSTM": ("#222222", "-", "d"),
+    "n-gram": ("#222222", (0, (4, 1.5)), "X"),
 }
 FADED = "#c4c4c4"
 STYLE = {

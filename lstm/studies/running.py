@@ -13,6 +13,7 @@ import importlib
 import json
 import multiprocessing
 import os
+import time
 from pathlib import Path
 
 import torch
@@ -22,7 +23,7 @@ from lstm.training import progress
 
 NAMES = ("recall", "forget", "start", "digits", "gated", "roads", "mnist", "perplexity")
 RESULTS = Path(__file__).resolve().parents[1] / "results/studies"
-EVERY = 8  # points, after which the file is written
+EVERY = 10  # seconds, after which the file is written
 
 
 def study(name):
@@ -71,10 +72,12 @@ def run(name, processes=None, output=None, again=False):
     with context.Pool(processes or os.cpu_count(), _one_thread) as pool:
         jobs = [(name, point) for point in missing]
         finished = pool.imap_unordered(_measure, jobs)
-        for n, row in enumerate(progress(finished, name, len(missing)), start=1):
+        written = time.monotonic()
+        for row in progress(finished, name, len(missing)):
             rows[_key(row, points[0])] = row
-            if n % EVERY == 0:
+            if time.monotonic() - written > EVERY:
                 _write(path, name, points, rows)
+                written = time.monotonic()
     _write(path, name, points, rows)
     return path
 

@@ -75,7 +75,7 @@ def fit(
                     value, state = objective(inputs, targets, run.carried)
                 # processes average their gradients; due is the sum, each by its share
                 run.scaler.scale(value * (share * world.size)).backward()
-                run.carried = detached(state)
+                run.carried = detached(state) if own else None
                 (value,) = world.sum(value.item() * share)
                 run.update(value, total)
 

@@ -13,6 +13,9 @@ from torch import distributed
 from torch.nn.parallel import DistributedDataParallel
 from torch.nn.utils.rnn import PackedSequence, pack_sequence, unpack_sequence
 
+# what gloo says, among other things, when the process at the other end is no more
+GONE = "Connection closed by peer", "Connection reset by peer", "Broken pipe"
+
 
 @dataclass(frozen=True)
 class World:
@@ -49,7 +52,7 @@ class World:
         begin = self.rank * each + min(self.rank, more)
         own = slice(begin, begin + each + (self.rank < more))
         share = own if own.start < own.stop else slice(0, 1)
-        inputs, targets = mapped(lambda thing: _cut(thing, share), (inputs, targets))
+        inputs, targets = mapped(lambda thing: cut(thing, share), (inputs, targets))
         return inputs, targets, own.start < own.stop
 
     def sum(self, *numbers):
@@ -73,18 +76,25 @@ class World:
         return module if self.size == 1 else DistributedDataParallel(module)
 
     def join(self, states):
-        """One carried state of all processes' shares, axis 1 their sequences."""
-        if len(states) == 1 or states[0] is None:
-            return states[0]
+        """One carried state of all processes' shares; None: of one without a share.
+
+        The sequences are the last axis but one: (..., N, H).
+        """
+        states = [state for state in states if state is not None]
+        if len(states) < 2:
+            return states[0] if states else None
         if isinstance(states[0], torch.Tensor):
-            return torch.cat(states, dim=1)
-        return tuple(torch.cat(parts, dim=1) for parts in zip(*states, strict=True))
+            return torch.cat(states, dim=-2)
+        return tuple(torch.cat(parts, dim=-2) for parts in zip(*states, strict=True))
 
     def part(self, state):
-        """This process's share of a state that `join` made."""
+        """This process's share of a state that `join` made; None: it has none."""
         if state is None or self.size == 1:
             return state
-        return mapped(lambda s: s.tensor_split(self.size, dim=1)[self.rank], state)
+        items = (state if isinstance(state, torch.Tensor) else state[0]).shape[-2]
+        if self.rank >= items:
+            return None
+        return mapped(lambda s: s.tensor_split(self.size, dim=-2)[self.rank], state)
 
 
 @contextmanager
@@ -92,7 +102,8 @@ def joined(device="cpu"):
     """Join the processes that torchrun started; give the `World`, and the device.
 
     NCCL joins GPUs, one for each process of a machine, gloo CPUs. Not started by
-    torchrun, this is the only process.
+    torchrun, this is the only process. Raises ConnectionError if another goes before
+    the end.
     """
     if "WORLD_SIZE" not in os.environ:
         yield World(), torch.device(device)
@@ -104,6 +115,13 @@ def joined(device="cpu"):
     distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
     try:
         yield World.present(), device
+    except RuntimeError as error:
+        if not any(sign in str(error) for sign in GONE):
+            raise
+        raise ConnectionError(
+            "another process of this training has gone; torchrun says which, and what "
+            "was saved can be gone on with"
+        ) from error
     finally:
         distributed.destroy_process_group()
 
@@ -122,7 +140,8 @@ def _device():
     return torch.device("cuda", torch.cuda.current_device()) if nccl else "cpu"
 
 
-def _cut(thing, share):
+def cut(thing, share):
+    """A slice of the items of a tensor, or of a packed sequence."""
     if isinstance(thing, PackedSequence):
         return pack_sequence(unpack_sequence(thing)[share], enforce_sorted=False)
     return thing[share]

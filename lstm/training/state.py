@@ -67,22 +67,21 @@ class Run:
         self._generator = getattr(batches, "generator", None)
         if self._begin is None:  # this pass has not begun yet
             self._go_on()
-            self._begin = random_states(self._generator)
-        else:
-            set_random_states(self._begin, self._generator)
-        empty = True
-        for n, batch in enumerate(batches):
+            # the first process's: all must draw the same minibatches
+            self._begin, *_ = self.world.gather(random_states(self._generator))
+        set_random_states(self._begin, self._generator)
+        passing, empty = iter(batches), self.batch == 0
+        for _ in range(self.batch):
+            next(passing, None)
+        self._go_on()
+        for batch in passing:
             empty = False
-            if n < self.batch:
-                continue
-            self._go_on()
             yield batch
         if empty:
             raise ValueError(
                 "there are no batches to train on: is the data smaller than one batch, "
                 "or a generator, which can be gone through only once?"
             )
-        self._go_on()  # if the checkpoint stood at the end of the pass
 
     def _go_on(self):
         if self._resume is not None:

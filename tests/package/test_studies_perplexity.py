@@ -1,0 +1,77 @@
+"""The study of perplexity on new pages: its points, and what chapter 9 says of it."""
+
+import math
+import statistics
+
+import pytest
+import torch
+
+from lstm import studies
+from lstm.data import load_text
+from lstm.studies import perplexity
+
+
+def short():
+    """A text of 4,000 letters: two updates a pass."""
+    return load_text("embedded")[:4000]
+
+
+def test_a_text_is_split_into_eight_tenths_and_two_of_one_in_its_order():
+    symbols = torch.arange(1000)
+    parts = perplexity.split(symbols)
+    assert [len(part) for part in parts] == [800, 100, 100]
+    assert torch.equal(torch.cat(parts), symbols)
+
+
+@pytest.mark.parametrize("model", ["two layers", "in order, state carried"])
+def test_a_point_returns_perplexities_and_a_seed_fixes_them(model):
+    def at(seed):
+        found = perplexity.measure(model, 8e-3, seed, text=short(), passes=2)
+        found.pop("seconds")
+        return found
+
+    found = at(seed=0)
+    on_test = {"carried", "reset", "bits"}
+    assert set(found) == {"training", "validation", "best", *on_test}
+    assert found["best"] in (1, 2)
+    assert all(3 < found[name] < 30 for name in ("training", "validation", "reset"))
+    assert found["bits"] == pytest.approx(math.log2(found["carried"]), abs=2e-3)
+    assert at(seed=0) == found
+    assert at(seed=1) != found
+
+
+@pytest.mark.parametrize("model", perplexity.MODELS)
+def test_a_model_has_the_size_and_the_dropout_of_its_name(model):
+    network = perplexity.make(model, 28, seed=0)
+    units, layers, dropout, *_ = perplexity.MODELS[model]
+    assert network.layer.hidden_size == units
+    assert network.layer.num_layers == layers
+    assert network.layer.dropout == (dropout if layers == 2 else 0)
+    assert network.dropout.p == dropout
+
+
+def test_settings_that_differ_in_order_and_state_begin_with_the_same_weights():
+    ways = "random windows", "in order, state reset", "in order, state carried"
+    first, *others = (perplexity.make(way, 28, seed=0).state_dict() for way in ways)
+    for other in others:
+        assert all(torch.equal(other[name], first[name]) for name in first)
+
+
+# what is committed, and what chapter 9 says of it
+
+
+def at_best_rate(model):
+    """The rate with the lowest mean on the validation pages, and its rows."""
+    rows = studies.select(studies.load("perplexity"), model=model)
+    by_rate = {lr: studies.select(rows, lr=lr) for lr in perplexity.RATES}
+    means = {
+        lr: statistics.mean(row["validation"] for row in found)
+        for lr, found in by_rate.items()
+        if found
+    }
+    lr = min(means, key=means.get)
+    return lr, by_rate[lr]
+
+
+def values(model, name):
+    return [row[name] for row in at_best_rate(model)[1]]
