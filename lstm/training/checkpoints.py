@@ -37,20 +37,19 @@ def load(path):
     Raises OSError if the file cannot be read; ValueError if it is not whole, or holds
     anything but tensors and plain values, which is not executed.
     """
-    try:
-        return torch.load(path, map_location="cpu", weights_only=True)
-    except OSError:
-        raise
-    except pickle.UnpicklingError as error:
-        raise ValueError(
-            f"{path} is not a checkpoint, or holds more than tensors and plain values, "
-            "which is not loaded, since it could run any program"
-        ) from error
-    except Exception as error:  # whatever a damaged archive leads to
-        reason = str(error).splitlines()[0]
-        raise ValueError(
-            f"{path} is not a checkpoint, or not a whole one: {reason}"
-        ) from error
+    with Path(path).open("rb") as file:
+        try:
+            return torch.load(file, map_location="cpu", weights_only=True)
+        except pickle.UnpicklingError as error:
+            raise ValueError(
+                f"{path} is not a checkpoint, or holds more than tensors and plain "
+                "values, which is not loaded, since it could run any program"
+            ) from error
+        except Exception as error:  # whatever a damaged archive leads to
+            reason = (str(error).splitlines() or [type(error).__name__])[0]
+            raise ValueError(
+                f"{path} is not a checkpoint, or not a whole one: {reason}"
+            ) from error
 
 
 def loadable(parts):

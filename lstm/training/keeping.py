@@ -41,7 +41,7 @@ class Keeper:
         if not (self.folder / CHECKPOINT).exists():
             if self.run.world.first:
                 (self.folder / HISTORY).unlink(missing_ok=True)
-            checkpoints.loadable(self.run.state_dict())  # all processes' parts are in it
+            checkpoints.loadable(self.run.state_dict())  # which all processes make
             self.save()
             return
         if not resume:
