@@ -79,9 +79,11 @@ class ScratchModel(nn.Module):
         """symbols: (N, L), indices   ->   scores: (N, L, V), the last state"""
         N, L = symbols.shape
         vocab_size, num_hiddens = self.sizes
+        dtype = self.params[0].dtype
         if state is None:
-            state = self.state(N, num_hiddens, symbols.device)
-        inputs = one_hot(symbols.T, vocab_size).to(self.params[0].dtype)
+            zeros = self.state(N, num_hiddens, symbols.device)
+            state = tuple(zero.to(dtype) for zero in zeros)
+        inputs = one_hot(symbols.T, vocab_size).to(dtype)
         scores, state = self.function(inputs, state, list(self.params))
         return scores.view(L, N, vocab_size).transpose(0, 1), state
 
@@ -128,8 +130,10 @@ def stream(model, vocab, prefix, length, temperature=0.0, top_k=None, generator=
     temperature: the scores are divided by it before a symbol is drawn; 0: the likeliest
     top_k: only so many of the likeliest symbols may be drawn
     generator: a torch.Generator of the CPU that draws; default: torch's own
-    The model is in eval mode while a symbol is computed. Raises ValueError for an empty
-    prefix, one with a symbol outside the vocabulary, or numbers that make no sense.
+    What is unknown, index 0, is never written. The model is in eval mode while a symbol
+    is computed.
+    Raises ValueError for an empty prefix, one with a symbol outside the vocabulary, or
+    numbers that make no sense.
     """
     if not prefix:
         raise ValueError(
@@ -143,7 +147,7 @@ def stream(model, vocab, prefix, length, temperature=0.0, top_k=None, generator=
     state = None
     for _ in range(length):
         scores, state = _last_scores(model, symbols, state)
-        drawn = draw(scores, temperature, top_k, generator)
+        drawn = 1 + draw(scores[1:], temperature, top_k, generator)
         symbols = symbols.new_tensor([[drawn]])
         yield vocab.decode([drawn])
 

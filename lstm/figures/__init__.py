@@ -4,6 +4,8 @@ from lstm.figures.cells import RESETS, STAGES, gru_cell, lstm_cell
 from lstm.figures.curves import bars, digit_rows, dots, lines, states, updates
 from lstm.figures.images import confusion, gallery
 from lstm.figures.letters import gates, letters
+from lstm.figures.planes import plane
+from lstm.figures.processes import processes
 from lstm.figures.sequences import bidirectional, padded_batch, unrolled
 from lstm.figures.spreads import bands, marks
 from lstm.figures.style import COLORS, CYCLE, MODELS, STYLE, Pen, canvas, figure, plt
@@ -34,7 +36,9 @@ __all__ = [
     "lstm_cell",
     "marks",
     "padded_batch",
+    "plane",
     "plt",
+    "processes",
     "states",
     "sweep",
     "training",

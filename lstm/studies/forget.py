@@ -14,7 +14,6 @@ from torch import nn
 from torch.nn.functional import cross_entropy, linear
 
 from lstm.data import Recall
-from lstm.models import open_forget_gate
 from lstm.steps import scan
 from lstm.studies import recall
 
@@ -68,7 +67,7 @@ def measure(change, layer, amount, lr, seed):
         return watch(model, task, lr, seed, true=change == "watch")
     optimizer = torch.optim.Adam
     if change == "forget bias":
-        open_forget_gate(model.layer, amount)
+        recall.open_forget_gate(model.layer, amount)
     elif change == "backward bias":
         model.backward_bias = amount - float(layer.split()[-1])
     elif change == "trace":

@@ -23,24 +23,27 @@ SEEDS = 0, 1, 2
 
 
 def points():
-    """The notes' setting, others beside it, and the other readings; three seeds."""
+    """The notes' setting, others beside it, and the other readings; three seeds.
+
+    A reading's lower rate, which shows that the higher is the better, is measured from
+    the first seed only.
+    """
     settings = [
         ("rows", schedule, epochs, lr)
         for schedule, epochs, rates in (
             ("constant", 2, (1e-2, 2e-3)),
             ("one-cycle", 2, RATES),
-            ("one-cycle", 6, (1e-2,)),
+            ("one-cycle", 6, RATES[1:]),
         )
         for lr in rates
     ]
-    settings += [
-        (reading, "one-cycle", 2, lr) for reading in READINGS[1:] for lr in RATES
-    ]
+    readings = [(r, "one-cycle", 2, lr) for r in READINGS[1:] for lr in RATES]
     names = "reading", "schedule", "epochs", "lr"
     return [
         dict(zip(names, setting, strict=True)) | {"seed": seed}
         for seed in SEEDS
-        for setting in settings
+        for setting in settings + readings
+        if setting in settings or seed == SEEDS[0] or setting[-1] == RATES[1]
     ]
 
 

@@ -21,7 +21,17 @@ import torch
 from lstm import bench
 from lstm.training import progress
 
-NAMES = ("recall", "forget", "start", "digits", "gated", "roads", "mnist", "perplexity")
+NAMES = (
+    "recall",
+    "forget",
+    "start",
+    "digits",
+    "gated",
+    "roads",
+    "mnist",
+    "perplexity",
+    "inside",
+)
 RESULTS = Path(__file__).resolve().parents[1] / "results/studies"
 EVERY = 10  # seconds, after which the file is written
 

@@ -119,8 +119,7 @@ def joined(device="cpu"):
         if not any(sign in str(error) for sign in GONE):
             raise
         raise ConnectionError(
-            "another process of this training has gone; torchrun says which, and what "
-            "was saved can be gone on with"
+            "another process has gone (torchrun says which); resume what was saved"
         ) from error
     finally:
         distributed.destroy_process_group()

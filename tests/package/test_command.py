@@ -9,7 +9,7 @@ import pytest
 from torch import nn
 
 from lstm import bench, parity, shapes
-from lstm.__main__ import main
+from lstm.command import main
 
 SMALL = "--input-size 4 --hidden-size 5"
 
@@ -38,9 +38,10 @@ def run(capsys):
 def test_as_a_program_it_helps():
     command = [sys.executable, "-m", "lstm", "--help"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert done.stdout.startswith("usage: python -m lstm")
-    for verb in ("data", "bench", "parity", "shapes"):
-        assert f"\n    {verb}  " in done.stdout
+    assert done.stdout.startswith("usage: lstm")
+    verbs = "train", "generate", "evaluate", "data", "bench", "parity", "shapes"
+    for verb in verbs:
+        assert f"\n    {verb} " in done.stdout
     assert "Find, fetch and verify the data" in done.stdout
 
 
@@ -48,7 +49,7 @@ def test_as_a_program_it_helps():
 def test_what_is_no_verb_or_no_option_of_it_is_answered_with_the_usage(run, line):
     code, said, moaned = run(line)
     assert (code, said) == (2, "")
-    assert moaned.startswith("usage: python -m lstm")
+    assert moaned.startswith("usage: lstm")
 
 
 # mistakes

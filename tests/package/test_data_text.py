@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from lstm.data import (
+    DataError,
     DataNotFoundError,
     Source,
     Vocab,
@@ -13,6 +14,7 @@ from lstm.data import (
     find_text,
     load_text,
     mask,
+    read_text,
     text,
     windows,
 )
@@ -169,3 +171,47 @@ def test_at_rate_0_nothing_is_hidden_at_rate_1_all_and_ignore_marks_the_rest():
 def test_masked_sequences_stay_on_their_device():
     sequences = torch.ones(2, 3, dtype=torch.int64, device="meta")
     assert {t.device.type for t in mask(sequences, 0.5)} == {"meta"}
+
+
+# anybody's text
+
+
+def test_a_file_is_read_as_it_stands(tmp_path):
+    text = "Über\n 'Uhren'!\n\n\tund Zeit… 時計\n"
+    for encoding in ("utf-8", "utf-8-sig"):
+        (tmp_path / "t.txt").write_bytes(text.replace("\n", "\r\n").encode(encoding))
+        assert read_text(tmp_path / "t.txt") == text
+
+
+NO_TEXTS = [
+    (b"", "is empty"),
+    (b" \n\t", "is empty"),
+    (b"a\xff\xfe", "is not a text in UTF-8: byte 0xff at position 1"),
+    (b"ab\x00c", "is not a text: it holds zero bytes"),
+]
+
+
+@pytest.mark.parametrize(("content", "message"), NO_TEXTS)
+def test_a_file_that_is_no_text_is_named(tmp_path, content, message):
+    (tmp_path / "t.txt").write_bytes(content)
+    with pytest.raises(DataError, match=rf"t\.txt {message}"):
+        read_text(tmp_path / "t.txt")
+
+
+def test_a_file_that_cannot_be_read_is_named(tmp_path):
+    with pytest.raises(DataError, match=r"cannot read .*none\.txt: No such file"):
+        read_text(tmp_path / "none.txt")
+    with pytest.raises(DataError, match="cannot read"):
+        read_text(tmp_path)
+
+
+def test_an_unknown_symbol_may_count_as_unknown():
+    vocab = Vocab("abba")
+    assert vocab.encode("axb", unknown=True).tolist() == [1, 0, 2]
+
+
+def test_a_vocabulary_is_made_of_its_symbols_again():
+    vocab = Vocab("time and again")
+    again = Vocab.of(vocab.symbols[1:])
+    assert again.symbols == vocab.symbols
+    assert torch.equal(again.encode("again"), vocab.encode("again"))

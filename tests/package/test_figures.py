@@ -43,6 +43,7 @@ DRAWN = {
     "gates": partial(figures.gates, "a b", {"i": [0, 1, 0.5], "c": [-2, 0, 1]}),
     "unrolled": figures.unrolled,
     "bidirectional": figures.bidirectional,
+    "processes": figures.processes,
     "padded_batch": partial(figures.padded_batch, [3, 1], marked="last"),
 }
 DRAWN |= {f"lstm_cell {s}": partial(figures.lstm_cell, s) for s in figures.STAGES}

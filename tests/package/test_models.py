@@ -3,11 +3,13 @@
 import pytest
 import torch
 from torch import nn
+from torch.nn.functional import one_hot
 from torch.testing import assert_close
 
 import lstm
 from lstm import LanguageModel, SequenceClassifier, SequenceTagger, generate
 from lstm.data import Vocab
+from lstm.models import ScratchModel, draw, open_forget_gate, stream
 from tensors import Elsewhere, gradients, randn
 
 MAKERS = {  # a model, and the shape of its scores
@@ -91,7 +93,7 @@ def slowly(model, vocab, prefix, length):
     indices = vocab.encode(prefix)
     for _ in range(length):
         scores = model.eval()(indices[None])
-        indices = torch.cat([indices, scores[0, -1:].argmax(dim=-1)])
+        indices = torch.cat([indices, 1 + scores[0, -1:, 1:].argmax(dim=-1)])
     return vocab.decode(indices.tolist())
 
 
@@ -141,3 +143,122 @@ def test_a_prefix_outside_the_vocabulary_or_empty_is_refused():
         generate(model, vocab, "aé", 5)
     with pytest.raises(ValueError, match="the prefix is empty"):
         generate(model, vocab, "", 5)
+
+
+# drawing by temperature
+
+SCORES = torch.tensor([2.0, 1.0, 0.0, -1.0])
+
+
+def drawn(count=4000, **settings):
+    """How often each of four symbols is drawn."""
+    generator = torch.Generator().manual_seed(0)
+    symbols = [draw(SCORES, **settings, generator=generator) for _ in range(count)]
+    return torch.bincount(torch.tensor(symbols), minlength=4) / count
+
+
+@pytest.mark.parametrize("temperature", [0.5, 1.0, 3.0])
+def test_symbols_are_drawn_as_often_as_their_scores_over_the_temperature_say(
+    temperature,
+):
+    want = (SCORES / temperature).softmax(dim=0)
+    assert_close(drawn(temperature=temperature), want, rtol=0, atol=0.025)
+
+
+def test_temperature_0_is_the_likeliest():
+    assert drawn(50, temperature=0.0).tolist() == [1, 0, 0, 0]
+
+
+def test_top_k_leaves_so_many_and_their_proportions():
+    want = torch.cat([SCORES[:2].softmax(dim=0), torch.zeros(2)])
+    assert_close(drawn(top_k=2), want, rtol=0, atol=0.025)
+    assert_close(drawn(top_k=9), drawn(), rtol=0, atol=0)
+
+
+def test_a_seed_gives_the_same_text_and_another_seed_another():
+    model, vocab = speaker()
+
+    def written(seed):
+        generator = torch.Generator().manual_seed(seed)
+        sampling = {"temperature": 1.0, "generator": generator}
+        return generate(model, vocab, "abc", 40, **sampling)
+
+    assert written(1) == written(1) != written(2)
+
+
+def test_a_stream_gives_each_symbol_as_it_is_written():
+    model, vocab = speaker()
+    symbols = stream(model, vocab, "abc", 5)
+    assert "abc" + next(symbols) == generate(model, vocab, "abc", 1)
+    assert len(list(symbols)) == 4
+
+
+def test_what_is_unknown_is_never_written():
+    model, vocab = speaker()
+    nn.init.zeros_(model.linear.weight)
+    with torch.no_grad():
+        model.linear.bias[0] = 99.0
+    text = generate(model, vocab, "abc", 20, temperature=1.0)
+    assert set(text) <= set("abcd")
+
+
+SENSELESS = [
+    ({"temperature": -1.0}, "temperature must be at least 0, got -1.0"),
+    ({"top_k": 0}, "top_k must be at least 1, got 0"),
+]
+
+
+@pytest.mark.parametrize(("sampling", "message"), SENSELESS)
+def test_settings_of_sampling_that_make_no_sense_are_refused(sampling, message):
+    model, vocab = speaker()
+    with pytest.raises(ValueError, match=message):
+        generate(model, vocab, "abc", 5, **sampling)
+
+
+# what else there is
+
+
+def test_dropout_is_of_what_the_linear_layer_reads_and_in_training_only():
+    plain, dropping = (LanguageModel(nn.LSTM(5, 6), rate) for rate in (0.0, 0.5))
+    dropping.load_state_dict(plain.state_dict())
+    x = given("tagger")
+    assert_close(dropping.eval()(x), plain(x))
+    assert not torch.allclose(dropping.train()(x), plain(x))
+
+
+def test_an_open_forget_gate_has_its_bias_once_in_every_layer():
+    layer = nn.LSTM(5, 6, 2, bidirectional=True)
+    open_forget_gate(layer, 3.0)
+    for name, parameter in layer.named_parameters():
+        if name.startswith("bias"):
+            want = 3.0 if name.startswith("bias_ih") else 0.0
+            assert_close(parameter[6:12].detach(), torch.full((6,), want))
+            assert parameter[:6].abs().max() < 1 / 6**0.5
+
+
+SCRATCH = {
+    "LSTM": (lstm.get_lstm_params, lstm.init_lstm_state, lstm.scratch_lstm),
+    "GRU": (lstm.get_gru_params, lstm.init_gru_state, lstm.scratch_gru),
+}
+
+
+@pytest.mark.parametrize("cell", SCRATCH)
+def test_the_notes_functions_are_a_language_model_like_any_other(cell):
+    model, x = ScratchModel(5, 6, *SCRATCH[cell]), given("tagger")
+    assert model(x).shape == (3, 7, 5)
+    early, state = model.step(x[:, :3])
+    late, _ = model.step(x[:, 3:], state)
+    assert_close(torch.cat([early, late], dim=1), model(x))
+    assert len(generate(model, Vocab("abcd"), "ab", 3)) == 5
+
+
+def test_the_scratch_model_computes_what_its_parameters_say_in_nn_lstm():
+    model, x = ScratchModel(5, 6, *SCRATCH["LSTM"]).double(), given("tagger")
+    for parameter in model.params:
+        nn.init.normal_(parameter)
+    layer, linear = nn.LSTM(5, 6).double(), nn.Linear(6, 5).double()
+    weights = lstm.to_torch([p.detach() for p in model.params])
+    for module, state_dict in zip((layer, linear), weights, strict=True):
+        module.load_state_dict(state_dict)
+    output, _ = layer(one_hot(x.T, 5).double())
+    assert_close(model(x), linear(output).transpose(0, 1))

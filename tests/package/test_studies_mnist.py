@@ -109,25 +109,44 @@ def test_the_committed_file_holds_every_point():
 def test_the_notes_accuracy_is_a_draw_like_ours():
     ours = accuracies(reading="rows", **mnist.NOTES)
     assert abs(statistics.mean(ours) - mnist.REPORTED) < 0.005
-    assert max(ours) - min(ours) > 0.001
+    assert len(set(ours)) == len(mnist.SEEDS)
 
 
 def test_at_equal_updates_the_schedule_alone_beats_the_notes_by_a_clear_margin():
     notes, schedule = (by_rows(name, 2, 0.01) for name in ("constant", "one-cycle"))
-    assert min(schedule) > max(notes) + 0.005
-    assert min(schedule) > mnist.REPORTED
-    assert statistics.mean(schedule) >= 0.985
+    spread = max(max(v) - min(v) for v in (notes, schedule))
+    assert statistics.mean(schedule) - statistics.mean(notes) > 2 * spread
+    assert min(schedule) > mnist.REPORTED + 0.005
+    assert min(schedule) >= 0.985
 
 
-def test_a_lower_constant_rate_does_not_do_it():
-    assert max(by_rows("constant", 2, 0.002)) < min(by_rows("one-cycle", 2, 0.01))
+def test_a_lower_constant_rate_gains_little():
+    notes, lower = (by_rows("constant", 2, lr) for lr in (0.01, 0.002))
+    schedule = by_rows("one-cycle", 2, 0.01)
+    gained = statistics.mean(lower) - statistics.mean(notes)
+    assert gained < (statistics.mean(schedule) - statistics.mean(notes)) / 2
+    assert max(lower) < min(schedule)
 
 
 def test_six_passes_gain_once_more_at_every_seed():
     two, six = (by_rows("one-cycle", passes, 0.01) for passes in (2, 6))
     assert min(six) > max(two)
-    assert statistics.mean(six) > 0.989
+    fewer = (1 - statistics.mean(six)) / (1 - statistics.mean(two))
+    assert fewer < 0.75  # more than a quarter of the mistakes go
 
 
-def test_permuted_pixels_are_read_worse_than_rows_at_every_seed():
-    assert max(best_of("permuted pixels")) < min(best_of("rows"))
+def test_columns_are_read_a_little_worse_than_rows():
+    rows, columns = best_of("rows"), best_of("columns")
+    assert 0 < statistics.mean(rows) - statistics.mean(columns) < 0.01
+
+
+def test_a_second_direction_brings_hardly_anything():
+    one, two = best_of("rows"), best_of("both directions")
+    assert abs(statistics.mean(one) - statistics.mean(two)) < 0.003
+
+
+def test_permuted_pixels_are_read_worst_by_far_at_every_seed_and_still_read():
+    permuted = best_of("permuted pixels")
+    for reading in mnist.READINGS[:3]:
+        assert max(permuted) < min(best_of(reading)) - 0.01
+    assert min(permuted) > 0.9

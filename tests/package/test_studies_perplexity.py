@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from lstm import studies
-from lstm.data import load_text
+from lstm.data import DataNotFoundError, NGrams, Vocab, load_text
 from lstm.studies import perplexity
 
 
@@ -60,18 +60,47 @@ def test_settings_that_differ_in_order_and_state_begin_with_the_same_weights():
 # what is committed, and what chapter 9 says of it
 
 
-def at_best_rate(model):
-    """The rate with the lowest mean on the validation pages, and its rows."""
-    rows = studies.select(studies.load("perplexity"), model=model)
-    by_rate = {lr: studies.select(rows, lr=lr) for lr in perplexity.RATES}
-    means = {
-        lr: statistics.mean(row["validation"] for row in found)
-        for lr, found in by_rate.items()
-        if found
-    }
-    lr = min(means, key=means.get)
-    return lr, by_rate[lr]
+def values(model, name, lr=perplexity.RATES[1]):
+    """Of all seeds at a rate, the middle one by default."""
+    rows = studies.select(studies.load("perplexity"), model=model, lr=lr)
+    return [row[name] for row in rows]
 
 
-def values(model, name):
-    return [row[name] for row in at_best_rate(model)[1]]
+@pytest.mark.parametrize("model", perplexity.MODELS)
+def test_a_test_read_on_by_a_carried_state_is_easier_than_one_in_windows(model):
+    pairs = zip(values(model, "carried"), values(model, "reset"), strict=True)
+    assert all(carried < reset for carried, reset in pairs)
+
+
+@pytest.mark.parametrize("model", perplexity.MODELS)
+def test_the_middle_rate_has_three_seeds_and_the_others_one(model):
+    assert [len(values(model, "best", lr)) for lr in perplexity.RATES] == [1, 3, 1]
+
+
+@pytest.fixture(scope="module")
+def counted():
+    """Test perplexities of n-grams by order; the book must be at hand."""
+    try:
+        text = load_text("time-machine")
+    except DataNotFoundError:
+        pytest.skip("The Time Machine is not here")
+    vocab = Vocab(text)
+    training, _, test = perplexity.split(vocab.encode(text))
+    tables = {n: NGrams(training, n, len(vocab), "kneser-ney") for n in (4, 6)}
+    return {n: table.perplexity(test) for n, table in tables.items()}
+
+
+@pytest.mark.parametrize("model", perplexity.MODELS)
+def test_every_setting_beats_order_4_and_loses_to_order_6(model, counted):
+    assert min(values(model, "carried")) > counted[6]
+    assert max(values(model, "carried")) < counted[4]
+
+
+def test_weight_decay_gains_nothing_for_128_units():
+    plain, decayed = (values(m, "carried") for m in ("random windows", "weight decay"))
+    assert statistics.mean(decayed) > statistics.mean(plain)
+
+
+@pytest.mark.parametrize("larger", ["two layers", "256 units, dropout"])
+def test_more_units_with_dropout_are_better_than_128_at_every_seed(larger):
+    assert max(values(larger, "carried")) < min(values("random windows", "carried"))

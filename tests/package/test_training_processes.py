@@ -114,7 +114,7 @@ def started(monkeypatch):
 
 @pytest.mark.parametrize("by", ["closed by peer [127.0.0.1]", "reset by peer"])
 def test_a_process_that_has_gone_is_named_as_such(started, by):
-    with pytest.raises(ConnectionError, match="another process .* has gone"), joined():
+    with pytest.raises(ConnectionError, match="another process has gone"), joined():
         raise RuntimeError(f"[tcp/pair.cc:553] Connection {by}")
     assert started == [1]
 

@@ -145,8 +145,9 @@ for (order, name), value in tried.items():
 
 # %% [markdown]
 r"""
-The idea is worth some per cent at order 6 and next to nothing at order 3, where nearly
-every short piece has been seen behind nearly every letter that can stand there.
+The idea is worth 8 per cent at order 6 on the book and next to nothing at order 3: of
+the pieces of one and two letters that order 3 falls back on, nearly all stand behind
+many letters, so both ways of counting say much the same.
 """
 
 # %%
@@ -181,13 +182,14 @@ for kind in (torch.optim.Adam, torch.optim.AdamW):
 
 # %%
 #| check: >-
-#|   AdamW treats both alike; Adam takes far more from the weight with small gradients.
+#|   AdamW treats both alike; Adam takes little from the weight with large gradients
+#|   and nearly everything from the other.
 loud, quiet = left["AdamW"]
 assert abs(loud - quiet) < 0.02
 assert abs(loud - 2 * 0.999**1000) < 0.05
 loud, quiet = left["Adam"]
-assert loud > 1.8
-assert quiet < 0.5
+assert 1.7 < loud < 1.9
+assert quiet < 0.2
 
 # %% [markdown]
 r"""
@@ -217,16 +219,20 @@ for name, logs in found.items():
 
 # %% [markdown]
 r"""
-Each helps. For a network the same is called dynamic evaluation: it goes on training on
-what it has just been asked. It is allowed, as long as every letter is scored before it
-is learned, but it must be said, and the opponent must be allowed the same.
+On the book each helps. For a network the same is called dynamic evaluation: it goes on
+training on what it has just been asked. It is allowed, as long as every letter is
+scored before it is learned, but it must be said, and the opponent must be allowed the
+same.
 """
 
 # %%
 #| check: >-
-#|   More pages read, a lower perplexity.
+#|   Pages read lower the perplexity; those just before the piece, on the book, once
+#|   more.
 reached = [ppl(-logs) for logs in found.values()]
-assert reached == sorted(reached, reverse=True)
+assert reached[2] < reached[0]
+if lstm.data.find_text().name == "timemachine.txt":
+    assert reached == sorted(reached, reverse=True)
 
 # %% [markdown]
 r"""
@@ -352,6 +358,14 @@ print("last five letters read 0, 1 to 3, 4 to 15, more times:", end=" ")
 print("weights", [round(w, 2) for w in four.tolist()])
 for name, losses in results.items():
     print(f"{name:13} perplexity {ppl(losses):.3f} on the test pages")
+
+# %% [markdown]
+r"""
+Even a network of five passes, which is far behind the table, makes a mixture better
+than the table alone. The four weights differ, but bring next to nothing beyond the one:
+how often the last five letters were read does not tell well which of the two models to
+believe. A better sign would be worth looking for.
+"""
 
 # %%
 #| check: >-
