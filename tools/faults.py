@@ -26,6 +26,17 @@ OTHER_TESTS = {
     "lstm/cells.py": ("test_cells.py", "test_layer_errors.py"),
     "lstm/checks.py": ("test_layer_errors.py", "test_shapes.py"),
     "lstm/studies/running.py": ("test_studies.py",),
+    "lstm/training/engine.py": ("test_training.py", "test_training_resume.py"),
+    "lstm/training/state.py": ("test_training.py", "test_training_resume.py"),
+    "lstm/training/scoring.py": ("test_training.py",),
+    "lstm/training/config.py": ("test_training.py", "test_training_files.py"),
+    "lstm/training/checkpoints.py": ("test_training_files.py",),
+    "lstm/training/keeping.py": ("test_training_files.py", "test_training_resume.py"),
+    "lstm/training/history.py": ("test_training_resume.py",),
+    "lstm/training/progress.py": ("test_training.py",),
+    "lstm/runs/settings.py": ("test_command_train.py",),
+    "lstm/runs/tasks.py": ("test_command_train.py",),
+    "lstm/runs/folder.py": ("test_command_train.py",),
 }
 OPTIONS = (
     "-q --tb=no --assert=plain -o addopts=--import-mode=importlib -p no:cacheprovider "

@@ -446,11 +446,9 @@ for point in mnist.points():
     if not values:
         continue
     extent = f"{min(values):.2%} to {max(values):.2%}"
-    taken = sorted(row["seconds"] for row in studies.select(study, **point))
     name = f"{point['schedule']}, {point['lr']:g}"
-    cells = f"{mean(values):.2%}", extent, f"{taken[len(taken) // 2]} s"
-    rows.append((name, f"{600 * point['epochs']:,}", *cells))
-lstm.Table(("schedule, (highest) rate", "updates", "mean", "seeds", "time"), rows)
+    rows.append((name, f"{600 * point['epochs']:,}", f"{mean(values):.2%}", extent))
+lstm.Table(("schedule, (highest) rate", "updates", "mean", "seeds"), rows)
 
 # %% [markdown]
 r"""
@@ -796,9 +794,9 @@ few seconds and `resume=True` goes on from it, bit for bit. From a shell, this s
 and section 8.2 are
 
 ```bash
-python -m lstm train digits --epochs 2 --lr 0.01 --schedule constant --out run
-python -m lstm train digits --resume run      # if it was stopped: goes on
-python -m lstm evaluate run
+lstm train digits --epochs 2 --lr 0.01 --schedule constant --out run
+lstm train digits --resume run      # if it was stopped: goes on
+lstm evaluate run
 ```
 
 Without the options it trains the best setting of section 8.5.
@@ -910,8 +908,6 @@ comes together.
   schedule. They are two ways to take out the shaking, tried on one task.
 - That the probes' rows are the model's thoughts. A probe says what can be read from a
   state linearly, not what the model does with it.
-- Times on other machines. The study's seconds are of one core of a processor that did
-  other work, too: take them as an order of magnitude.
 
 ## Summary
 

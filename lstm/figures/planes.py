@@ -20,7 +20,7 @@ def plane(groups, path=None, text="", labels=("first component", "second compone
     fig, axis = figure(height=4.2)
     for n, (name, points) in enumerate(groups.items()):
         points = np.asarray(points, dtype=float).reshape(-1, 2)
-        look = {"color": CYCLE[n % 6], "markersize": 3, "alpha": 0.35}
+        look = {"color": CYCLE[n % 6], "markersize": 4, "alpha": 0.45}
         axis.plot(*points.T, SHAPES[n % len(SHAPES)], label=name, **look)
     if path is not None:
         _way(axis, np.asarray(path, dtype=float), text)

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from lstm import inside as looking
+from lstm import studies
 from lstm.models import LanguageModel
 from lstm.studies import inside
 
@@ -133,3 +134,98 @@ def test_numbers_are_rounded_however_deep_they_lie():
 
 
 # what is committed, and what chapter 10 says of it
+
+
+def rows(text):
+    return studies.select(studies.load("inside"), text=text)
+
+
+def of_followed(text, name):
+    """Of each seed, a number of the search for the feature that is followed."""
+    feature, _ = inside.FOLLOWED[text]
+    return [abs(row["features"][feature][name]) for row in rows(text)]
+
+
+def test_what_a_search_finds_holds_on_the_other_half():
+    for row in studies.load("inside"):
+        for found in row["features"].values():
+            assert abs(found["searched"] - found["tested"]) < 0.05
+
+
+def test_two_seeds_of_three_have_a_counter_of_the_line_and_it_is_missed_most():
+    one, two, none = rows("wrapped")
+    assert min(of_followed("wrapped", "tested")[:2]) > 0.9
+    for row in (one, two):
+        assert row["costs"]["rank"] == 1
+        assert row["costs"]["here"] > 3 > 6 * row["costs"]["next"]
+        assert -0.03 < row["costs"]["elsewhere"] < 0
+    assert of_followed("wrapped", "tested")[2] < 0.25
+    assert none["costs"]["highest"] < 0.5
+    assert none["loss"] > 1.65 > 1.59 > max(one["loss"], two["loss"])
+
+
+def test_a_counter_that_is_turned_decides_on_the_new_line():
+    for row in rows("wrapped")[:2]:
+        held, free = row["steered"]
+        assert held == sorted(held)
+        assert held[-1] > 100 * held[0]
+        assert all(0.6 < a / b < 1.5 for a, b in zip(held, free, strict=True))
+    held, _ = rows("wrapped")[2]["steered"]
+    assert max(held) < 1.02 * min(held)
+
+
+def test_in_brackets_is_found_in_every_seed_and_in_no_untrained_network():
+    assert min(of_followed("brackets", "tested")) > 0.7
+    assert max(of_followed("brackets", "fresh")) < 0.21
+    assert min(of_followed("brackets", "probe")) > 0.99
+    assert max(of_followed("brackets", "fresh probe")) < 0.76
+
+
+def test_the_unit_that_goes_best_with_brackets_ranks_1st_59th_and_2nd():
+    assert [row["costs"]["rank"] for row in rows("brackets")] == [1, 59, 2]
+    assert rows("brackets")[1]["costs"]["here"] < 0.02
+    assert all(row["costs"]["highest"] > 1 for row in rows("brackets"))
+    assert all(abs(row["costs"]["elsewhere"]) < 0.005 for row in rows("brackets"))
+
+
+def test_the_place_in_the_word_is_in_the_untrained_network_nearly_as_well():
+    trained, fresh = (of_followed("letters", name) for name in ("tested", "fresh"))
+    assert max(trained) < 0.74
+    assert min(fresh) > 0.59
+    assert min(of_followed("letters", "fresh probe")) > 0.94
+    assert max(of_followed("letters", "probe")) < 0.96
+
+
+def test_the_unit_of_the_place_in_the_word_is_one_among_many():
+    costs = [row["costs"] for row in rows("letters")]
+    assert all(0.05 < cost["here"] < 0.19 for cost in costs)
+    assert sorted(cost["rank"] for cost in costs)[1:] == [14, 15]
+
+
+def test_an_untrained_probe_reads_the_place_in_the_line_and_training_can_lose_it():
+    found = [row["features"]["place in line"] for row in rows("wrapped")]
+    assert min(f["fresh probe"] for f in found) > 0.97
+    assert min(f["probe"] for f in found[:2]) > 0.97
+    assert found[2]["probe"] < 0.7
+
+
+def test_time_constants_start_at_3_letters_and_are_pulled_apart():
+    for row in studies.load("inside"):
+        scales = row["scales"]
+        assert 2.8 < scales["fresh"][0] < scales["fresh"][1] < 3.7
+        assert 1 < scales["median"] < 7
+        assert scales["longest"] > 29
+        assert scales["r with memory"] > 0.89
+
+
+def test_gradient_and_replacement_agree_near_by_and_part_where_a_counter_counts():
+    near, at_15 = inside.DISTANCES.index(7) + 1, inside.DISTANCES.index(15)
+    for row in [*rows("letters"), *rows("wrapped")]:
+        gradient, replaced = (row["influence"][n] for n in ("gradient", "replaced"))
+        ratios = [
+            (g / gradient[0]) / math.sqrt(r / replaced[0])
+            for g, r in zip(gradient, replaced, strict=True)
+        ]
+        assert all(0.5 < ratio < 2 for ratio in ratios[:near])
+        counts = row["text"] == "wrapped" and row["seed"] < 2
+        assert (ratios[at_15] < 0.6) == counts
