@@ -677,8 +677,8 @@ plt.show()
 r"""
 Before training all units are alike: a forget bias of 1 gives $F = \sigma(1) = 0.73$ and
 a time constant of 3.2 letters, and the random weights spread it a little. Training has
-pulled them apart. Half of the units have become quicker and forget within a letter or
-three, and a few became slow, up to a hundred letters and beyond.
+pulled them apart. On the wrapped text half of the units now forget within a letter or
+so, and a few have become slow, up to about a hundred letters.
 
 Is it the gate that decides how long a unit holds? Not by necessity: input gate and
 candidate can write the same thing again and again. So we measure what the cell really
@@ -771,8 +771,8 @@ assert abs(divergence - 0.0872) < 1e-4
 # %% [markdown]
 r"""
 Near by they agree, though one takes infinitely small steps and the other whole letters.
-Farther back they part: by the gradient the 15th letter hardly matters, by replacement
-three times as much, and it matters no less than the 10th. Is that the counter? A letter
+Farther back they part: by the gradient the 15th letter matters less than half as much
+as the 10th, by replacement no less. Is that the counter? A letter
 that becomes a new line, or a new line that becomes a letter, sets it to another place;
 the tiny step of a gradient does not. To say "because" we need to take the cause away:
 replace once more, with the counter held, and then with some other unit held instead.
@@ -875,9 +875,8 @@ _, _, fresh_share, fresh_right = clouds(brackets.unseen, brackets)
 
 # %%
 #| fig-alt: >-
-#|   Three tight clouds far apart, outside, in round and in square brackets. A line of
-#|   arrows leads from the first to the second, moves about in it, and goes back; and
-#|   likewise to the third and back.
+#|   Three tight clouds far apart: outside, in round and in square brackets. A chain of
+#|   arrows leads from one cloud to the others and back, with small steps within them.
 half = len(brackets.text) // 2
 begin = next(
     n
@@ -906,8 +905,8 @@ assert fresh_right < 0.6
 # %% [markdown]
 r"""
 Three clouds, and nothing between them. The arrows follow the printed passage from space
-to space: outside, across to one of the clouds when a bracket opens, about in it from
-word to word, and back when it closes. The network has built the little machine that
+to space: across to a cloud when its bracket opens, about in it from word to word, and
+out of it when it closes. The network has built the little machine that
 wrote its text, with its three states. In the untrained network's plane they lie on top
 of one another.
 
