@@ -760,12 +760,14 @@ lstm.Table(("letters back", *map(str, study.DISTANCES)), rows)
 
 # %%
 #| check: >-
-#|   Up to 7 letters back gradient and replacement agree within a factor of 2, and at 7
-#|   a letter matters less than half as much as the nearest.
+#|   Up to 7 letters back gradient and replacement agree within a factor of 2 on the
+#|   book, of 3 on another text; on the book a letter 7 back matters less than half as
+#|   much as the nearest.
+real = lstm.data.find_text().name == "timemachine.txt"
 near = sum(d <= 7 for d in study.DISTANCES)
 apart = (relative["gradient"] / relative["replaced"]).log()[:near]
-assert apart.abs().max() < torch.tensor(2.0).log()
-assert relative["gradient"][near - 1] < 0.5
+assert apart.abs().max() < torch.tensor(2.0 if real else 3.0).log()
+assert not real or relative["gradient"][near - 1] < 0.5
 assert abs(divergence - 0.0872) < 1e-4
 
 # %% [markdown]

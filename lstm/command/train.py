@@ -109,7 +109,8 @@ def run(name, folder, given, there, args, world, device):
         f"{task.settings.data}: {numbers:,} parameters, {config.steps:,} steps, "
         f"{len(batches):,} to a pass, on {world.size} x {device}"
     )
-    watch = tensorboard(folder / "tensorboard") if args.tensorboard else None
+    shown = args.tensorboard and world.first
+    watch = tensorboard(folder / "tensorboard") if shown else None
     try:
         fit(
             model,
@@ -119,7 +120,7 @@ def run(name, folder, given, there, args, world, device):
             validation=validation(task),
             folder=folder,
             resume=there,
-            watch=watch if world.first else None,
+            watch=watch,
             world=world,
         )
     except KeyboardInterrupt as stop:

@@ -63,9 +63,11 @@ def fit(
         model.train()
         while not run.over:
             for batch in run.one_pass(batches):
-                inputs, targets, own = world.shard(*to(run.device, batch))
+                inputs, targets, own = world.shard(*batch)
+                inputs, targets = to(run.device, (inputs, targets))
                 local = counted(targets) if own else 0
-                total, save, halt = world.sum(local, keeper.due(), stop.is_set())
+                due = world.first and keeper.due()
+                total, save, halt = world.sum(local, due, stop.is_set())
                 if total and not local:  # nothing of ours counts: any target will do
                     targets = torch.zeros_like(targets)
                 share = local / total if total else 1.0
@@ -73,7 +75,7 @@ def fit(
                 run.optimizer.zero_grad()
                 with run.autocast():
                     value, state = objective(inputs, targets, run.carried)
-                # processes average their gradients; due is the sum, each by its share
+                # processes average their gradients; wanted is the sum, by their shares
                 run.scaler.scale(value * (share * world.size)).backward()
                 run.carried = detached(state) if own else None
                 (value,) = world.sum(value.item() * share)

@@ -53,18 +53,16 @@ class History:
                 file.write(json.dumps(row) + "\n")
         self._written = len(self.rows)
 
-    def take_up(self, path, count, rewrite=True):
-        """Go on with the first rows of a file, and `rewrite` it without the others.
+    def take_up(self, path, count):
+        """Go on with the first rows of a file, and cut off the others there.
 
         Raises ValueError if it holds fewer.
         """
         lines = Path(path).read_text(encoding="utf-8").splitlines()[:count]
         if len(lines) < count:
             raise ValueError(f"{path} holds {len(lines)} rows, expected {count}")
-        if rewrite:
-            with replacing(path) as partial:
-                text = "".join(f"{line}\n" for line in lines)
-                partial.write_text(text, encoding="utf-8")
+        with replacing(path) as partial:
+            partial.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
         self.rows = [json.loads(line) for line in lines]
         self._written = count
 

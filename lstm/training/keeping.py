@@ -1,5 +1,6 @@
 """A folder that a run is kept in: what lies there, who may write, how it goes on."""
 
+import os
 import time
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
@@ -35,11 +36,16 @@ class Keeper:
         self._saved = time.monotonic()
 
     def begin(self, resume):
-        """Go on from what lies in the folder, or write there what a run begins with."""
+        """Go on from what lies in the folder, or write there what a run begins with.
+
+        The first process looks and reads, and tells the others.
+        """
         if not self.folder:
             return
-        if not (self.folder / CHECKPOINT).exists():
-            if self.run.world.first:
+        world, path = self.run.world, self.folder / CHECKPOINT
+        there, *_ = world.gather(world.first and path.exists())
+        if not there:
+            if world.first:
                 (self.folder / HISTORY).unlink(missing_ok=True)
             checkpoints.loadable(self.run.state_dict())  # which all processes make
             self.save()
@@ -48,12 +54,12 @@ class Keeper:
             raise FileExistsError(
                 f"{self.folder} holds a run: resume it, or choose another folder"
             )
-        path = self.folder / CHECKPOINT
-        saved = checkpoints.load(path)
+        saved, *_ = world.gather(checkpoints.load(path) if world.first else None)
         self.run.load_state_dict(saved, path)
-        rows, first = saved["rows"], self.run.world.first
-        self.run.history.take_up(self.folder / HISTORY, rows, rewrite=first)
-        self._told = rows
+        if world.first:
+            self.run.history.take_up(self.folder / HISTORY, saved["rows"])
+        self.run.history.rows, *_ = world.gather(self.run.history.rows)
+        self._told = saved["rows"]
 
     def tell(self, watch):
         """Hand a watcher the rows that are new."""
@@ -89,13 +95,14 @@ def kept(run, folder, resume):
 def locked(folder):
     """Keep a folder to this process; another that wants it gets a BlockingIOError.
 
-    The lock goes with the process, however it ends.
+    The lock goes with the process, however it ends. Where torchrun starts processes
+    again it waits a minute for the old one's, since a network's disk may be slow.
     """
     from filelock import FileLock, Timeout  # torch needs it, so it is there
 
     lock = FileLock(Path(folder) / ".lock", is_singleton=True)
     try:
-        lock.acquire(timeout=0)
+        lock.acquire(timeout=60 if "TORCHELASTIC_RUN_ID" in os.environ else 0)
     except Timeout as error:
         raise BlockingIOError(f"another run is writing to {folder}") from error
     try:

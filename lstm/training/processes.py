@@ -102,15 +102,21 @@ def joined(device="cpu"):
     """Join the processes that torchrun started; give the `World`, and the device.
 
     NCCL joins GPUs, one for each process of a machine, gloo CPUs. Not started by
-    torchrun, this is the only process. Raises ConnectionError if another goes before
-    the end.
+    torchrun, this is the only process. Raises ValueError if there are more processes
+    than GPUs; ConnectionError if another process goes before the end.
     """
     if "WORLD_SIZE" not in os.environ:
         yield World(), torch.device(device)
         return
     device = torch.device(device)
     if device.type == "cuda":
-        device = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
+        rank, count = int(os.environ["LOCAL_RANK"]), torch.cuda.device_count()
+        if rank >= count:
+            raise ValueError(
+                f"there are {count} GPUs for {os.environ['LOCAL_WORLD_SIZE']} "
+                "processes: start fewer, or give --device cpu"
+            )
+        device = torch.device("cuda", rank)
         torch.cuda.set_device(device)
     distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
     try:
@@ -121,8 +127,8 @@ def joined(device="cpu"):
         raise ConnectionError(
             "another process has gone (torchrun says which); resume what was saved"
         ) from error
-    finally:
-        distributed.destroy_process_group()
+    # not after an error: others may still wait for us, and torchrun is to see our end
+    distributed.destroy_process_group()
 
 
 def mapped(function, things):

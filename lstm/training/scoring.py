@@ -72,7 +72,8 @@ def evaluate(model, batches, state="reset", world=None):
     model.eval()
     try:
         for batch in batches:
-            inputs, targets, own = world.shard(*to(device, batch))
+            inputs, targets, own = world.shard(*batch)
+            inputs, targets = to(device, (inputs, targets))
             if state == "carry":
                 scores, carried = model.step(inputs, carried)
             else:

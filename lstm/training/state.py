@@ -204,11 +204,11 @@ class Run:
 
 
 def random_states(generator=None):
-    """The states of all that draws: torch, its GPU, Python, numpy; and a generator."""
+    """The states of what draws: torch, its present GPU, Python, numpy; a generator."""
     kind, keys, *rest = np.random.get_state()
     return {
         "torch": torch.get_rng_state(),
-        "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else [],
+        "cuda": [torch.cuda.get_rng_state()] if torch.cuda.is_initialized() else [],
         "python": random.getstate(),
         "numpy": [kind, keys.tolist(), *rest],
         "generator": generator.get_state() if generator is not None else None,
@@ -218,8 +218,8 @@ def random_states(generator=None):
 def set_random_states(states, generator=None):
     """Put the states of `random_states` back."""
     torch.set_rng_state(states["torch"])
-    for n, state in enumerate(states["cuda"][: torch.cuda.device_count()]):
-        torch.cuda.set_rng_state(state, n)
+    if states["cuda"] and torch.cuda.is_available():
+        torch.cuda.set_rng_state(states["cuda"][0])
     random.setstate(states["python"])
     np.random.set_state(tuple(states["numpy"]))
     if generator is not None and states["generator"] is not None:

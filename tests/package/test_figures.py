@@ -11,6 +11,7 @@ from lstm.figures.cells import NEW
 
 CURVES = {"a": [1, 2, 3], "b": [3, 2, 1]}
 DRAWN = {
+    "training": partial(figures.training, [1, 2], [2.0, 1.0], [2], [1.5]),
     "lines": partial(figures.lines, CURVES, "x", "y", log=True, levels={"two": 2}),
     "crosses": partial(figures.lines, CURVES, "x", "y", crosses=1),
     "states": partial(figures.states, {"t": {"C": [1, 2], "H": [0, 1]}}),
@@ -43,6 +44,7 @@ DRAWN = {
     "gates": partial(figures.gates, "a b", {"i": [0, 1, 0.5], "c": [-2, 0, 1]}),
     "unrolled": figures.unrolled,
     "bidirectional": figures.bidirectional,
+    "plane": partial(figures.plane, {"a": [[0, 1]], "b": [[2, 3]]}, [[0, 1], [2, 3]]),
     "processes": figures.processes,
     "padded_batch": partial(figures.padded_batch, [3, 1], marked="last"),
 }

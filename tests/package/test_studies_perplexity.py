@@ -60,8 +60,8 @@ def test_settings_that_differ_in_order_and_state_begin_with_the_same_weights():
 # what is committed, and what chapter 9 says of it
 
 
-def values(model, name, lr=perplexity.RATES[1]):
-    """Of all seeds at a rate, the middle one by default."""
+def values(model, name, lr=perplexity.RATES[2]):
+    """Of all seeds at a rate, by default the one that the chapter's tables show."""
     rows = studies.select(studies.load("perplexity"), model=model, lr=lr)
     return [row[name] for row in rows]
 
@@ -73,8 +73,21 @@ def test_a_test_read_on_by_a_carried_state_is_easier_than_one_in_windows(model):
 
 
 @pytest.mark.parametrize("model", perplexity.MODELS)
-def test_the_middle_rate_has_three_seeds_and_the_others_one(model):
-    assert [len(values(model, "best", lr)) for lr in perplexity.RATES] == [1, 3, 1]
+def test_the_inner_rates_have_three_seeds_and_the_outer_ones_one(model):
+    assert [len(values(model, "best", lr)) for lr in perplexity.RATES] == [1, 3, 3, 1]
+
+
+@pytest.mark.parametrize("model", perplexity.MODELS)
+def test_of_the_rates_with_three_seeds_the_tables_show_the_better(model):
+    lower, higher = (values(model, "validation", lr) for lr in perplexity.RATES[1:3])
+    assert statistics.mean(higher) < statistics.mean(lower) + 0.01
+
+
+def test_the_highest_rate_is_better_still_without_dropout_and_not_with_it():
+    for model, (*_, dropout, _, _, _) in perplexity.MODELS.items():
+        [highest] = values(model, "carried", perplexity.RATES[3])
+        first, *_ = values(model, "carried")
+        assert (highest < first - 0.02) == (dropout == 0)
 
 
 @pytest.fixture(scope="module")
@@ -115,8 +128,8 @@ def test_more_units_with_dropout_are_better_than_128_at_every_rate(larger):
 def test_weight_decay_costs_at_the_lowest_rate_and_gains_at_the_others():
     pairs = [*paired("weight decay", "random windows")]
     gains = [plain / decayed - 1 for decayed, plain in pairs]
-    assert [gain > 0 for gain in gains] == [False, True, True, True, True]
-    assert 0.005 < statistics.mean(gains[1:4]) < 0.015
+    assert [gain > 0 for gain in gains] == [False] + 7 * [True]
+    assert all(0.015 < gain < 0.035 for gain in gains[4:7])  # at 0.032
 
 
 def test_a_carried_state_helps_on_the_training_pages_and_not_on_the_test_pages():
@@ -124,11 +137,8 @@ def test_a_carried_state_helps_on_the_training_pages_and_not_on_the_test_pages()
     for way in ways:
         on_training = paired("in order, state carried", way, "training")
         assert all(carried < other for carried, other in on_training)
-    middle = zip(
-        *(values(way, "carried") for way in (*ways, "in order, state carried")),
-        strict=True,
-    )
-    assert all(found == tuple(sorted(found)) for found in middle)
+    tested = (values(way, "carried") for way in (*ways, "in order, state carried"))
+    assert all(found[-1] == max(found) for found in zip(*tested, strict=True))
 
 
 def test_networks_trained_with_a_carried_state_lose_most_without_it():

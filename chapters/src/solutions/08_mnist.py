@@ -56,7 +56,7 @@ for reading, count in by_pencil.items():
 r"""
 ## Exercise 2
 
-Two standard errors are to be no more than the difference, 0.1 per cent:
+Two standard errors are to be no more than the difference, 0.1 points:
 $2 \sqrt{p (1 - p) / M} \le 0.001$, so $M \ge 4\,p\,(1 - p) / 0.001^2$. That is six
 times MNIST's test images, and for two models, each on images of its own, the variances
 add up and it takes twice as many. (On the *same* images it takes fewer: exercise 6.)
@@ -66,7 +66,6 @@ add up and it takes twice as many. (On the *same* images it takes fewer: exercis
 p = 0.985
 needed = 4 * p * (1 - p) / 0.001**2
 print(f"{needed:,.0f} images")
-assert 2 * math.sqrt(p * (1 - p) / needed) <= 0.001 + 1e-12
 assert 5.9 < needed / 10_000 < 6
 
 # %% [markdown]
@@ -116,7 +115,7 @@ for row in range(x.shape[1]):
     named = scores_of(down, erased).argmax(dim=-1) == y_few
     lost.append(whole - named.float().mean().item())
 worst = max(range(len(lost)), key=lost.__getitem__)
-print("lost, in per cent, row by row:", *(f"{100 * share:.0f}" for share in lost))
+print("lost, in points, row by row:", *(f"{100 * share:.0f}" for share in lost))
 print(f"missed most: row {worst + 1}; most ink: row {ink.argmax().item() + 1}")
 
 # %% [markdown]
@@ -129,8 +128,11 @@ strokes part or meet says more than a row of which there are many alike.
 
 # %%
 #| check: >-
-#|   The row that is missed most costs more than the one with the least ink.
-assert lost[worst] > lost[int(ink.argmin())] + 0.01
+#|   The row that is missed most costs more than one image in a hundred; on MNIST that
+#|   is more than the row with the least ink costs.
+assert lost[worst] > 0.01
+if images.name == "mnist":
+    assert lost[worst] > lost[int(ink.argmin())] + 0.01
 
 # %% [markdown]
 r"""
@@ -138,8 +140,8 @@ r"""
 
 A temperature $T$ divides the scores before the softmax. It moves no answer, since the
 largest score stays the largest; above 1 it makes the model less sure, below 1 surer.
-One half of the test images chooses it, by the least cross entropy, and the other half
-tells what it is worth.
+Every other test image chooses it, by the least cross entropy, and those between tell
+what it is worth. (Alternate ones, in case the images stand in no random order.)
 """
 
 
@@ -151,11 +153,8 @@ def summed_up(scores, y):
     return sureness.mean().item(), accuracy, lstm.score(scores, y).item()
 
 
-half = len(y) // 2
 temperatures = [0.5 + 0.02 * n for n in range(101)]
-chosen_on, told_on = (
-    (scores["down"][part], y[part]) for part in (slice(half), slice(half, None))
-)
+chosen_on, told_on = ((scores["down"][n::2], y[n::2]) for n in (0, 1))
 losses = [lstm.score(chosen_on[0] / T, chosen_on[1]).item() for T in temperatures]
 temperature = temperatures[losses.index(min(losses))]
 before = summed_up(*told_on)
@@ -175,7 +174,7 @@ like this, mends most of it ([Guo et al., 2017](https://arxiv.org/abs/1706.04599
 
 # %%
 #| check: >-
-#|   No answer moves; on the half that did not choose the temperature, the loss is not
+#|   No answer moves; on the images that did not choose the temperature, the loss is not
 #|   worse by more than 0.01.
 assert after[1] == before[1]
 assert after[2] < before[2] + 0.01
@@ -208,13 +207,13 @@ often the surer one, so that the mean of their probabilities is ahead of either.
 
 # %%
 #| check: >-
-#|   They share more mistakes than chance would have it; on MNIST the two together are
-#|   ahead of each.
-assert shared > by_chance
+#|   Each, and both together, name more than nine images of ten; on MNIST they share
+#|   more mistakes than chance would have it, and the two together are ahead of each.
 alone = [named.float().mean().item() for named in right.values()]
+assert min(*alone, together) > 0.9
 if images.name == "mnist":
+    assert shared > by_chance
     assert together > max(alone)
-assert together >= min(alone)
 
 # %% [markdown]
 r"""
@@ -241,9 +240,10 @@ print(f"sign test: a split as uneven by chance has probability {min(1, 2 * tail)
 
 # %%
 #| check: >-
-#|   The difference is that of the accuracies; the paired error is the smaller one.
+#|   The difference is that of the accuracies; on MNIST the paired error is the smaller.
 assert abs((a - b) / M - (alone[0] - alone[1])) < 1e-6
-assert paired < unpaired
+if images.name == "mnist":
+    assert paired < unpaired
 
 # %% [markdown]
 r"""
