@@ -455,13 +455,13 @@ would not have told us.
 
 One run ranks nothing. A study trained six settings at four rates, each twice the one
 before, the inner two from three seeds and the outer two from one, for at most 20 passes
-with a patience of 4, one-cycle. Beside dropout it has another restraint, **weight decay**: with every update
-each weight is also shrunk by a share of itself, the learning rate times the decay. With
-a rate of 0.01 and a decay of 0.1 that is a thousandth. A weight of 2 that no gradient
-calls for any more is down to $2 \cdot 0.999^{1000} = 0.74$ after 1,000 updates; only
-what the gradient keeps asking for stays large. `AdamW` does just this ([Loshchilov and
-Hutter, 2019](https://arxiv.org/abs/1711.05101)); the option `weight_decay` of `Adam`
-does something else (exercise 5).
+with a patience of 4, one-cycle. Beside dropout it has another restraint, **weight
+decay**: with every update each weight is also shrunk by a share of itself, the learning
+rate times the decay. With a rate of 0.01 and a decay of 0.1 that is a thousandth. A
+weight of 2 that no gradient calls for any more is down to $2 \cdot 0.999^{1000} = 0.74$
+after 1,000 updates; only what the gradient keeps asking for stays large. `AdamW` does
+just this ([Loshchilov and Hutter, 2019](https://arxiv.org/abs/1711.05101)); the option
+`weight_decay` of `Adam` does something else (exercise 5).
 """
 
 # %%
@@ -484,7 +484,7 @@ studied = studies.load("perplexity")
 
 
 def of_all_seeds(setting, lr=study.RATES[2]):
-    """The rows of three seeds; by default at the better of the two rates that have them."""
+    """The rows of three seeds; by default at the better rate of the two with three."""
     return studies.select(studied, model=setting, lr=lr)
 
 

@@ -21,8 +21,8 @@ an untrained network has such units, too. How long units remember, and how far b
 letter matters. And how the states of a whole network can be looked at as points in a
 plane.
 
-**What you need.** Chapters 1 to 3; section 2.7 of chapter 2 and chapter 9 help. The
-training takes about a minute and a half on one processor core.
+**What you need.** Chapters 1 to 3; section 9.7 helps. The training takes about a minute
+and a half on one processor core.
 """
 
 # %%
@@ -942,10 +942,11 @@ spread, and the plane shows what is *large*, not what is *used*.
 
 - **That LSTMs have readable units.** We chose the two texts so that there would be
   something to find, and in one seed of three there was no counter even so. On the raw
-  text, with capitals and dialogue in quotation marks, we looked for a unit for quotes,
-  in three seeds of 256 units and 600 updates, and found none; and brackets that we
-  strewed into the book's prose were not learned in 900 updates. Karpathy, Johnson and
-  Li had larger networks, more text, and far more training.
+  text, with capitals and dialogue in quotation marks, we looked for a unit for quotes
+  in a network of 256 units after 600 updates, and the best of one half was worth
+  nothing on the other; brackets that we strewed into the book's prose were not learned
+  in 900 updates. (One seed each: that is a remark, no result.) Karpathy, Johnson and Li
+  had more text, larger networks, and far more training.
 - **What the other units do.** Of 128 we named one or two. Most of what the network
   knows is held by many units at once, and this chapter has no word for it.
 - **That features are the right ones.** We searched for what we had thought of. A unit
@@ -953,6 +954,10 @@ spread, and the plane shows what is *large*, not what is *used*.
 - **That holding a unit is harmless.** The mean may be a place where the state never is;
   and a unit that can be spared may have a double.
 - **Anything about rates and sizes.** One size, one rate, one budget.
+
+All instruments take any `LanguageModel` on an LSTM. A text of your own:
+`python -m lstm train text --data FILE --out RUN` trains on it, and after
+`from lstm import runs`, `model, vocab = runs.writer("RUN")` brings what was trained.
 
 ## Summary
 

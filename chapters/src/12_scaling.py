@@ -91,9 +91,10 @@ of them is
 
 $$\mathbf{g} = \sum_{s=0}^{S-1} \frac{n_s}{n}\, \mathbf{g}_s. \tag{12.1}$$
 
-That all processes get the sum of what all of them have is an **all-reduce**. It is the
-only thing that they need to talk about: who begins with the same weights, and adds the
-same gradient at every step, ends with the same weights.
+That all processes get the sum of what all of them have is an **all-reduce**. It is
+nearly the only thing that they need to talk about: who begins with the same weights,
+and at every step makes the same update, from the same optimiser state, ends with the
+same weights.
 """
 
 # %%
@@ -123,7 +124,9 @@ which is (12.1) if all $n_s$ are equal, and only then in general. They often are
 the last minibatch of a pass is ragged, sentences have different lengths, padding does
 not count. How wrong is (12.2) then? One process is enough to see it. We take
 minibatches of 32 windows of 35 letters from the package's little story and part them
-into 20 and 12, for a fresh model of 32 units and for the same after 200 updates.
+into 20 and 12, for a fresh model of 32 units and for the same after 200 updates. (The
+package would cut 32 windows into 16 and 16, never so; the unequal cut stands for shares
+of which one has more targets that count.)
 """
 
 # %%
@@ -172,10 +175,17 @@ for name, model in {"fresh": fresh(), "trained": trained}.items():
 
 # %% [markdown]
 r"""
-The fresh model hardly suffers: its first lesson, which letters are frequent at all, is
-the same in every sequence, so the two gradients are alike, and any mixture of them will
-do. Later the sequences have different things to say, and the mixture matters. A mistake
-that is small in a test of the first step need not stay small.
+The fresh model hardly suffers: its two gradients are so alike that any mixture of them
+will do. A plausible reason is that its first lesson, which letters are frequent at all,
+is the same in every sequence, and that later the sequences have different things to
+say; we have not tested it. A mistake that is small in a test of the first step need not
+stay small.
+
+Off on each minibatch does not mean off on average. Where it is chance which windows
+come into which share, as with a cut after 20 shuffled ones, the mean of (12.2) over all
+such cuts is the right gradient, and one cut is only noisier. It is biased where the
+size of a share depends on what is in it: on the lengths of its sentences, or its
+padding. Then the targets of the smaller share count for more, every time.
 """
 
 # %%
@@ -203,10 +213,16 @@ more, how many targets they have.
 Now with real processes. `torchrun`, which comes with PyTorch, starts as many as it is
 told to, runs the same program in each, and hands each its rank. The program below reads
 three minibatches that we leave in a file, takes its shard of each, and lets DDP compute
-the gradient twice, plain and weighted by (12.3). `joined` is the package's, and so is
-the `World` that it gives; what they hide is a call of PyTorch's `init_process_group`,
-with the backend *gloo* on CPUs and *NCCL* on GPUs, and of `all_reduce` for the sum.
-Rank 0, and nobody else, writes what was found.
+the gradient twice, plain and weighted by (12.3). `joined` is the package's. It gives a
+pair: the `World`, which knows rank and size, and the device of this process, since with
+GPUs each process has another. What they hide is PyTorch's `init_process_group`, and
+`all_reduce` for the sum. The sending itself is done by a library of messages: *gloo*
+between CPUs, NVIDIA's *NCCL* between GPUs.
+
+`world.shard` gives the share's inputs and targets; the third thing, `_`, is whether
+this process has an item of its own (section 12.3), and here each has. A target of -100
+does not count: `cross_entropy` leaves it out. Rank 0, and nobody else, writes what was
+found.
 """
 
 # %%
@@ -230,7 +246,8 @@ def gradient(world, x, y, weighted):
     local = (y != -100).sum().item()
     (total,) = world.sum(local)
     loss = cross_entropy(parallel(x).flatten(0, 1), y.flatten(), reduction="sum")
-    loss = loss * (world.size / total if weighted else 1 / local if local else 0)
+    plain = 1 / local if local else 0.0
+    loss = loss * (world.size / total if weighted else plain)
     loss.backward()
     return torch.cat([p.grad.flatten() for p in model.parameters()])
 
@@ -266,14 +283,26 @@ torch.save(minibatches, folder / "minibatches.pt")
 _ = (folder / "pair.py").write_text(PAIR, encoding="utf-8")
 
 
-def together(*arguments, processes=2):
-    """Start processes by torchrun, wait for their end, return what became of them."""
+def surroundings():
+    """The environment for torchrun, but for what another one may have put there."""
+    outer = re.compile("(LOCAL_)?RANK$|(LOCAL_)?WORLD_SIZE$|MASTER_")
+    kept = {name: value for name, value in os.environ.items() if not outer.match(name)}
+    paths = os.pathsep.join(map(os.path.abspath, sys.path))
+    return kept | {"OMP_NUM_THREADS": "1", "TQDM_DISABLE": "1", "PYTHONPATH": paths}
+
+
+def together(*arguments, fails=False):
+    """Start two processes by torchrun, wait for their end, return the result.
+
+    Raises RuntimeError with what they said if they fail, unless they are meant to.
+    """
     run = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
-    run += [f"--nproc-per-node={processes}", "--local-addr=127.0.0.1", *arguments]
-    settings = {"OMP_NUM_THREADS": "1", "TQDM_DISABLE": "1"}
-    settings["PYTHONPATH"] = os.pathsep.join(map(os.path.abspath, sys.path))
-    told = {"cwd": folder, "env": os.environ | settings}
-    return subprocess.run(run, capture_output=True, text=True, **told)
+    run += ["--nproc-per-node=2", "--local-addr=127.0.0.1", *arguments]
+    told = {"cwd": folder, "env": surroundings(), "timeout": 240}  # seconds
+    ended = subprocess.run(run, capture_output=True, text=True, **told)
+    if ended.returncode and not fails:
+        raise RuntimeError(ended.stderr)
+    return ended
 
 
 ended = together("pair.py", str(len(vocab)))
@@ -300,8 +329,8 @@ for name, (x, y) in minibatches.items():
 # %%
 #| check: >-
 #|   Weighted, two processes have the gradient of one, whatever the shares; plain, only
-#|   where the shares are equal. Where one is empty it has half of it.
-assert ended.returncode == 0, ended.stderr
+#|   where the shares are equal. Where one shard is empty, plain DDP gives half the
+#|   gradient.
 assert max(weighted for _, weighted in distance.values()) < 1e-12
 assert distance["20 and 20"][0] < 1e-12
 assert distance["20 and 12"][0] > 0.05
@@ -359,9 +388,9 @@ the process without an item must take part. It computes the first item once more
 the weight (12.3) of what it computed is 0.
 
 Most programs let `torch.utils.data.DistributedSampler` do the sharing, before there are
-minibatches. It cares for speed: every process gets equally many items. Where the items
-do not go into equal parts it repeats some. Here are 33 test items for two processes, of
-which a model has read only item 0 rightly.
+minibatches. Its aim is equal work: every process gets equally many items. Where the
+items do not go into equal parts it repeats some. Here are 33 test items for two
+processes, of which a model has read only item 0 rightly.
 """
 
 # %%
@@ -378,19 +407,24 @@ for name, given in {"DistributedSampler": dealt, "World.shard": owned}.items():
 # %%
 #| check: >-
 #|   The sampler deals 34 items, one of them twice; World.shard each of the 33 once, and
-#|   so it does for 1 to 40 items and 1 to 6 processes.
+#|   so it does for 1 to 40 items and 1 to 6 processes. Of 10,000 items the sampler
+#|   repeats none for 2, 4 or 8 processes, and 16 for 32.
 assert (len(dealt), dealt.bincount().max()) == (34, 2)
 for size in range(1, 7):
     for count in range(1, 41):
         some = torch.arange(count)
         parts = [World(rank, size).shard(some, some) for rank in range(size)]
         assert torch.equal(torch.cat([t for _, t, own in parts if own]), some)
+for size, repeated in {2: 0, 4: 0, 8: 0, 32: 16}.items():
+    each = len(DistributedSampler(range(10_000), size, 0))
+    assert size * each - 10_000 == repeated
 
 # %% [markdown]
 r"""
 In training a repeated item is a small injustice. In an evaluation it is a wrong number,
-and one that changes with the world size. With 10,000 test images it is wrong in the
-last digit only, which is why it is seldom noticed.
+and one that changes with the world size. With 10,000 images two, four or eight
+processes repeat none, and 32 repeat sixteen, which moves the accuracy by less than 0.2
+points. That is easily overlooked.
 
 ## 12.4 The same command
 
@@ -400,9 +434,14 @@ the loss by (12.3), and sums the loss that it reports. With one process nothing 
 is done. So the command stays what it is, and `torchrun` goes before it:
 
 ```bash
-lstm train text --data novel.txt --out run                             # one process
-torchrun --nproc-per-node 2 -m lstm train text --data novel.txt --out run      # two
+# one process
+lstm train text --data novel.txt --out run --device cpu
+# two
+torchrun --nproc-per-node 2 -m lstm train text --data novel.txt --out run --device cpu
 ```
+
+Without `--device cpu` the processes would take GPUs where there are some, one for each.
+If there is one GPU for two processes, the command says so and ends.
 
 The size of the minibatch, `--batch`, is that of all processes together. The run is
 therefore the same run at any world size, but for rounding and for dropout, whose masks
@@ -427,17 +466,26 @@ ended = together("-m", "lstm", *SMALL.split(), "--resume", "two")
 print("by two processes, exit code", ended.returncode)
 two = torch.load(folder / "two" / "model.pt", weights_only=True)
 one = alone("one")
-apart = max((two[name] - one[name]).abs().max().item() for name in one)
-print("largest difference of a weight below 1e-5:", apart < 1e-5)
+files = {}
 for name in ("one", "two"):
-    print(name, *sorted(p.name for p in (folder / name).iterdir() if p.name[0] != "."))
+    files[name] = [p.name for p in (folder / name).iterdir() if p.name[0] != "."]
+    print(name, *sorted(files[name]))
+
+
+def apart(these, those):
+    """The largest difference of a weight."""
+    return max((these[name] - those[name]).abs().max().item() for name in those)
+
+
+# %% tags=["nbval-ignore-output"]
+print(f"largest difference of a weight: {apart(two, one):.1e}")
 
 # %%
 #| check: >-
 #|   In single precision, after 30 updates by Adam, one process and two have the same
-#|   weights to 1e-5, and files of the same names.
-assert ended.returncode == 0, ended.stderr
-assert_close(two, one, rtol=0, atol=1e-5)
+#|   weights to 1e-4, and files of the same names.
+assert_close(two, one, rtol=0, atol=1e-4)
+assert sorted(files["one"]) == sorted(files["two"])
 
 # %% [markdown]
 r"""
@@ -446,11 +494,15 @@ which nothing is saved begins anew, and says so.)
 
 ## 12.5 When one is killed
 
-With more machines there is more that can fail, and a process that waits in an
-all-reduce for one that is no more waits long. `torchrun` watches all of its processes.
-We let rank 1 kill itself, by the signal that nobody can catch, when it is about to
-draw its thirteenth minibatch. The program is the command but for this, and for saving
-after every update, not every two seconds.
+With more machines there is more that can fail. A process that waits in an all-reduce
+for one that has died may wait for minutes if the machine vanishes (a killed process's
+socket closes at once). `torchrun` watches all of its processes. We let rank 1 kill
+itself, by the signal that nobody can catch, when it is about to draw its thirteenth
+minibatch.
+
+The program below is the command, with two of the package's methods exchanged before it
+starts: the one that deals the minibatches kills rank 1 at the thirteenth, and the one
+that asks whether it is time to save says yes after every update, not every two seconds.
 """
 
 # %%
@@ -476,9 +528,9 @@ Keeper.due = lambda self: True
 main(sys.argv[1:])
 """
 _ = (folder / "mortal.py").write_text(MORTAL, encoding="utf-8")
-ended = together("mortal.py", *SMALL.split(), "--resume", "killed")
+ended = together("mortal.py", *SMALL.split(), "--resume", "killed", fails=True)
 waited = time.time() - float((folder / "death").read_text())
-print("exit code", ended.returncode, "  within 30 s of the death:", waited < 30)
+print("exit code", ended.returncode, "  within two minutes of the death:", waited < 120)
 
 # %% tags=["nbval-ignore-output"]
 killed = folder / "killed"
@@ -486,42 +538,46 @@ saved = torch.load(killed / "checkpoint.pt", weights_only=True)
 print(f"ended after {waited:.1f} s; saved: step {saved['position'][0]}")
 said = [line for line in ended.stderr.splitlines() if line.startswith("rank")]
 print(*said, sep="\n")
-cause = ended.stderr[ended.stderr.find("Root Cause") :].splitlines()
-print(*(line for line in cause if "time" not in line and "host" not in line), sep="\n")
+summary = ended.stderr[ended.stderr.find("mortal.py FAILED") :]
+passing = re.compile(r"\s*(time|host) ")
+print(*(line for line in summary.splitlines() if not passing.match(line)), sep="\n")
 
 # %% [markdown]
 r"""
 The job ended with an error, and its last lines name the rank and the signal. (If the
-survivor gets to speak before `torchrun` ends it, it says that another process has gone,
-since its line is dead.) What is left is the folder with the last checkpoint. We go on
-from it, and with the one process that we have.
+survivor prints its error first, before `torchrun` ends it, it says that another process
+has gone, because its connection closed.) What is left is the folder with the last
+checkpoint. We go on from it, and with the one process that we have.
 """
 
 # %%
 there_was = (killed / "model.pt").exists()
 finished = alone("killed")
 print("weights before:", there_was, "  now:", (killed / "model.pt").exists())
-apart = max((finished[name] - one[name]).abs().max().item() for name in one)
-print("from the unbroken run a weight differs by less than 1e-5:", apart < 1e-5)
+
+# %% tags=["nbval-ignore-output"]
+print(f"from the unbroken run a weight differs by at most {apart(finished, one):.1e}")
 
 # %%
 #| check: >-
-#|   The job failed, named rank 1 and SIGKILL as the root cause, and one process brought
-#|   it to the weights of a run that was never broken.
+#|   The job failed, named rank 1 and SIGKILL, and one process brought it to the weights
+#|   of a run that was never broken, to 1e-4.
 assert ended.returncode != 0
 assert not there_was
-assert re.search(r"rank\s*: 1 ", "\n".join(cause))
-assert "SIGKILL" in "\n".join(cause)
-assert waited < 30
+failures = re.split(r"\[\d+\]:", summary)
+(of_one,) = [said for said in failures if re.search(r"rank\s*: 1 ", said)]
+assert "SIGKILL" in of_one
+assert waited < 120
 assert 0 < saved["position"][0] <= 12
-assert_close(finished, one, rtol=0, atol=1e-5)
+assert_close(finished, one, rtol=0, atol=1e-4)
 
 # %% [markdown]
 r"""
 Two processes began it, one has finished it. That is possible because the checkpoint
-knows nothing of two: the position counts minibatches of all, the carried state is put
-together before it is written and parted again after it is read, and what each pass
-draws comes from a seed and the number of the pass.
+knows almost nothing of two: only one random state for each process, for dropout. The
+position counts minibatches of all, the carried state is put together before it is
+written and parted again after it is read, and what each pass draws comes from a seed
+and the number of the pass.
 
 ## 12.6 What it costs
 
@@ -550,6 +606,10 @@ for S in (2, 8, 64):
 
 # %% [markdown]
 r"""
+These are the bytes alone; each of the $2(S - 1)$ messages adds a delay, which dominates
+for so small a model. `lstm.fit` adds two small all-reduces per step: one for the number
+of targets, before the gradient's, and one for the loss, after it.
+
 And the computing? We let two processes measure both, on this machine, medians of nine:
 the forward and backward pass of 32 windows of 64 letters in one process, of 16 windows
 in each process at the same time, of a single window in each, and the all-reduce of the
@@ -604,10 +664,9 @@ lstm.Table(("", "ms"), [(n, f"{t:.1f}") for n, t in zip(names, times, strict=Tru
 
 # %%
 #| check: >-
-#|   A single window takes more than a 32nd of the time of 32.
-assert ended.returncode == 0, ended.stderr
+#|   A single window takes more than a 16th of the time of 32.
 whole, halves, single, talking = times
-assert single > whole / 32
+assert single > whole / 16
 
 # %% [markdown]
 r"""
@@ -615,18 +674,19 @@ We assert no speed-up, since it is the machine's, not the method's. Two things k
 from being a factor of $S$ for every $S$. Small shards use a processor less well: the 64
 steps of an LSTM stay 64 steps, one after another, and the matrix products at each of
 them get smaller. At a single window per process the table shows what that comes to: 32
-processes would each take more than a 32nd of the time. And the talking comes on top.
-DDP sends the gradient of one part while `backward` computes the next ([Li et al.,
-2020](https://arxiv.org/abs/2006.15704)), which can hide it in a network of many layers.
-In a recurrent layer there is less to hide behind, since the gradient of its weights is
-complete only when the way back has reached the first step.
+processes would each take more than a 16th of the time, twice what one hopes for. And
+the talking comes on top. DDP sends the gradient of one part while `backward` computes
+the next ([Li et al., 2020](https://arxiv.org/abs/2006.15704)): sending overlaps
+computing, and in a network of many layers it can hide behind it. In a recurrent layer
+there is less to hide behind, since the gradient of its weights is complete only when
+the way back has reached the first step.
 
 So the tempting way is to give *each* process a full minibatch. That is efficient, and
 another training: $S$ times as many sequences to an update, and fewer updates to a pass.
 How to set the learning rate then is a question of its own; [Goyal et al.
 (2017)](https://arxiv.org/abs/1706.02677) scale it with the minibatch, after a warm-up,
-for images. And whoever compares the two has to say by what: after as many updates, as
-many letters read, or as many seconds.
+for images. A comparison must say what is held equal: the number of updates, of letters
+read, or of seconds.
 
 ## 12.7 Several machines (not run here)
 
@@ -644,11 +704,20 @@ torchrun --nnodes 2 --nproc-per-node 4 \
 The **rendezvous** is where the processes find each other: one host and port that all
 can reach, and an id that tells jobs apart. It gives each process its rank, and waits
 until all are there. The rest is as above, with NCCL in the place of gloo, since the
-devices are GPUs. Four things have to be true. The package, PyTorch and the data are the
-same on all machines. The folder is on a file system that all of them see, since rank 0
-writes, and after a restart all read. The network is a trusted one: whoever reaches the
-port may take part. And the machines use the right network card: `GLOO_SOCKET_IFNAME`
-and `NCCL_SOCKET_IFNAME` name it where they guess wrong.
+devices are GPUs. There are eight processes, and `--batch` is divided by eight. These
+things have to be true:
+
+- The package, PyTorch and the data are the same on all machines.
+- The folder is on a file system that all of them see. Rank 0 alone writes and reads it,
+  but after a restart rank 0 may be on another machine.
+- All ports are open between the machines: further ones than that of the rendezvous are
+  used, and which ones is settled only at the start.
+- The machines' hostnames resolve on the others; else each gives an address that does,
+  by `--local-addr`.
+- The network is a trusted one. Whoever reaches the port may take part, and run code on
+  the machines, since some of what is sent are pickled objects.
+- The machines use the right network card: `GLOO_SOCKET_IFNAME` and `NCCL_SOCKET_IFNAME`
+  name it where they guess wrong.
 
 Machines fail, and rented ones are taken back. `torchrun` can start again by itself:
 
@@ -664,30 +733,53 @@ from its first line. So it is `--resume` from the start: the first time it begin
 after that it goes on from the checkpoint, at whatever world size there is. What was
 computed since the last checkpoint, about two seconds, is done again.
 
+It has its limits. With `1:4` it does not wait for four: it starts about 30 seconds
+after the first machine (a setting named `last_call`), and is started again when another
+joins. Joins do not count against `--max-restarts`, failures do. A machine that vanishes
+closes no sockets, so the survivors wait for NCCL's timeout, ten minutes by default,
+before they are started again. And the meeting point itself, the `c10d` store, lives on
+`host1`: if that dies, the job ends.
+
 Every process of ours reads the whole text and takes its share of every minibatch. That
 is what makes the run the same at any world size, and a text of a hundred megabytes
 still fits. One that does not must be parted beforehand, each process reading a piece of
 its own:
 
 ```python
-size = path.stat().st_size  # in bytes; a letter may have several: do not cut it
-begin, end = (size * (rank + n) // world.size for n in (0, 1))
+def border(file, place):  # the first byte from a place on that begins a letter
+    file.seek(place)
+    while (byte := file.read(1)) and byte[0] & 0xC0 == 0x80:
+        place += 1
+    return place
+
+
+size = path.stat().st_size  # in bytes
 with path.open("rb") as file:
+    begin = border(file, size * world.rank // world.size)
+    end = border(file, size * (world.rank + 1) // world.size)
     file.seek(begin)
-    piece = file.read(end - begin)
+    piece = file.read(end - begin).decode()
 ```
 
-Then two things are to be seen to. The pieces have different numbers of minibatches, and
-the process that is done first would leave the others waiting: agree on a number, or let
-it go on with targets that do not count. And the last minibatch of each piece has
-another length: (12.3) again, for that one step at least. `lstm.fit` does not do this;
-the loop to write is that of `pair.py`. The run is then no longer the same at another
-world size, since who reads what depends on it.
+(In UTF-8 a letter may have several bytes, and all but its first begin with the bits 10.
+So begin and end move on to a first byte, and no letter is cut.)
+
+Then three things are to be seen to. The worst is the vocabulary, since it fails in
+silence: built from each piece, it gives the same letter another number in another
+process. Build one, from the whole text, and hand it to all. The pieces have different
+numbers of minibatches, and the process that is done first would leave the others
+waiting: agree on how many minibatches to read, or let it go on with targets that do not
+count. And the last minibatch of each piece has another length: (12.3) again, for that
+one step at least. `lstm.fit` does not do this; the loop to write is that of `pair.py`.
+The run is then no longer the same at another world size, since who reads what depends
+on it.
 
 ## 12.8 What this chapter does not show
 
 - A speed-up. Two processes on two busy cores need not be faster than one; see what the
   table says on your machine.
+- Harm. We measured how far (12.2) is off on single minibatches; neither its bias, where
+  shares differ by their content, nor what it does to a training.
 - GPUs. On one machine with several, `torchrun --nproc-per-node 4 -m lstm train` takes
   one for each process. The sums are those of this chapter; their order, and so their
   rounding, is NCCL's.
@@ -708,8 +800,8 @@ world size, since who reads what depends on it.
 - `DistributedSampler` repeats items so that all have as many; an evaluation must not.
 - Minibatches that are the same for all, drawn from a seed, make a run the same at any
   world size. So a job whose worker was killed can be finished by fewer.
-- Each process sends less than twice the gradient a step. What is gained is the
-  machine's to say.
+- Each process sends less than twice the gradient a step. How much faster it is depends
+  on the machine.
 
 ## Exercises
 

@@ -33,7 +33,7 @@ CORPUS = "time-machine"
 def points():
     """Every model at the inner rates from every seed, at the outer ones from the first.
 
-    The outer rates show that the best lies within.
+    The outer rates show what lies beyond.
     """
     return [
         {"model": model, "lr": lr, "seed": seed}
