@@ -65,6 +65,7 @@ last tenth for the **test**, which chooses nothing.
 text = load_text()
 vocab = Vocab(text)
 symbols = vocab.encode(text)
+real = lstm.data.find_text().name == "timemachine.txt"
 parts = dict(zip(("training", "validation", "test"), study.split(symbols), strict=True))
 training, validation, test = parts.values()
 for name, part in parts.items():
@@ -72,8 +73,7 @@ for name, part in parts.items():
 
 # %%
 #| check: >-
-#|   The three parts are the text, in its order; 28 symbols.
-assert torch.equal(torch.cat([*parts.values()]), symbols)
+#|   28 symbols.
 assert len(vocab) == 28
 
 # %% [markdown]
@@ -107,13 +107,14 @@ r"""
 Losses and bits can be added and averaged over letters, perplexities cannot. One bit
 more or less is a perplexity doubled or halved.
 
-Now the 1.1. It was measured on the pages that the network had been trained on. How hard
-is that? Let us look for the dullest model that can do it. It notes, for every piece of
-$n - 1$ letters of the training pages, which letters followed and how often, and answers
-with these shares. Such a table is an **n-gram model** of order $n$; 1, 2 and 3 are the
-letters, bigrams and trigrams of section 2.7. No weights, no gradient, one pass. (So
-that it has an answer where nothing was noted, we add the smoothing of (2.2), with a
-billionth of a vote: as good as none.)
+Now the 1.1. It was measured on the 10,000 letters that the network had been trained on.
+How hard is that, even with 139,000 letters to read, as here? Let us look for the
+dullest model that can do it. It notes, for every piece of $n - 1$ letters of the
+training pages, which letters followed and how often, and answers with these shares.
+Such a table is an **n-gram model** of order $n$; 1, 2 and 3 are the letters, bigrams
+and trigrams of section 2.7. No weights, no gradient, one pass. (So that it has an
+answer where nothing was noted, we add the smoothing of (2.2), with a billionth of a
+vote: as good as none.)
 """
 
 # %% tags=["nbval-ignore-output"]
@@ -136,8 +137,8 @@ lstm.Table(("order", *parts, "whole book, on itself"), rows)
 # %%
 #| check: >-
 #|   At order 12 the table is below 1.1 on its own pages, and below 1.1 on the whole
-#|   text if it has counted that; on the test pages it is worse than an even guess from
-#|   order 6 on, and worse than any letter count from order 5 on.
+#|   text if it has counted that; the higher the order, the lower on its own pages. On
+#|   the test pages it is worse than an even guess from order 6 on.
 assert lookups[12]["training"] < 1.1
 assert lookups[12]["whole"] < 1.1
 assert all(lookups[n]["test"] > 28 for n in orders if n >= 6)
@@ -146,12 +147,13 @@ assert own == sorted(own, reverse=True)
 
 # %% [markdown]
 r"""
-There is the 1.1, and by an order of 12 a better one, on the training pages and on the
+Order 10 comes near the 1.1 and order 12 is below it, on the training pages and on the
 whole book, by a model that has understood nothing: eleven letters of context are nearly
-always enough to find the place in the book and copy what stood there. On new pages the
-same tables are useless, since a single letter that never followed costs a loss of
-$\ln 10^9$ or more; without that billionth of a vote every perplexity there would be
-infinite.
+always enough to find the place in the book and copy what stood there. On new pages
+order 4 is still of some use, but already no better there than order 2 on the test
+pages; from order 6 on the tables are worse than an even guess. A single letter that
+never followed costs a loss of some $\ln 10^9$, about 20, and without that billionth of
+a vote it would make the perplexity infinite.
 
 So a perplexity on training pages measures how well a model *finds its place*. Whether
 it has learned anything that holds elsewhere must be measured elsewhere, and then the
@@ -165,23 +167,30 @@ There is a better way, by [Kneser and Ney
 (1995)](https://doi.org/10.1109/ICASSP.1995.479394).
 
 Say that "h" stood in the pages ten times, and after it six times "e", twice "a", once
-"i" and once "o". Every kind that occurred now pays half a count: 5.5, 1.5, 0.5 and 0.5
-are left. That makes 8 of 10. The remaining 2/10, four kinds times a half, are given to
-what one letter less of context would say. A context that many different letters follow
-pays more into this pot, as it should: there, another new letter is likely. With $n$ for
-counts, $d$ for the discount (0.5 here), and $k(ab)$ for the number of different letters
-that followed,
+"i" and once "o": four **kinds**, that is, four different letters. Every kind now pays
+half a count: 5.5, 1.5, 0.5 and 0.5 are left. That makes 8 of 10. The remaining 2/10,
+four kinds times a half, are given to what one letter less of context would say. A
+context that many different letters follow pays more into this pot, as it should: there,
+another new letter is likely. With $n$ for counts, $d$ for the discount (0.5 here), and
+$k(ab)$ for the number of kinds that followed "ab",
 
 $$
 p(c \mid ab) = \frac{\max(n(abc) - d,\, 0) + d\,k(ab)\, p(c \mid b)}{n(ab)}. \tag{9.1}
 $$
 
-And one thing more. The shorter context is only asked when the longer has little to say,
+Kneser and Ney asked the shorter context only about letters that never followed the
+longer one, which is back-off in the strict sense. In (9.1) it has a say in every
+letter, which is called **interpolation**.
+
+And one thing more. The shorter context weighs most where the longer has little to say,
 so its counts should answer another question: not how *often* "bc" occurred but after
-how many *different* letters. A piece that occurs often, but always behind the same
-letter, is known to the longer context already, and is no good guess behind any other.
-Here are two pieces of four letters: the most frequent of those that always stand behind
-the same letter, and the one that stands behind the most different ones (␣ is a space).
+how many *different* letters. For $p(c \mid b)$ we use (9.1) again, with one letter less
+everywhere, and in place of $n(bc)$ the number of different letters that stood before
+"bc"; in place of $n(b)$ the sum of these numbers over all $c$. A piece that occurs
+often, but always behind the same letter, is known to the longer context already, and is
+no good guess behind any other. Here are two pieces of four letters: the most frequent
+of those that always stand behind the same letter, and the one that stands behind the
+most different ones (␣ is a space).
 """
 
 # %% tags=["nbval-ignore-output"]
@@ -198,9 +207,10 @@ for number in (1, max(kinds.values())):
 # %% [markdown]
 r"""
 `lstm.data.NGrams` counts so. First the pencil's example: a text in which "h" has these
-followers, order 2, one discount for all. What "e" gets with no context is counted in
-different predecessors: of the seven pairs that occur, one ends in "e". There, too, all
-kinds pay a half, and the pot goes to an even share of the six symbols.
+followers, order 2, one discount for all. With no context "e" is counted by the letters
+that stand before it. That is one, "h", of seven in all, since seven different pairs
+occur. There, too, each of the five kinds pays a half, and the pot goes to an even share
+of the six symbols (one of them `<unk>`).
 """
 
 # %%
@@ -228,8 +238,8 @@ r"""
 In earnest the discount is not guessed. Counts of 1, 2 and more pay three different
 ones, estimated from how many pieces occur once, twice, three and four times: the
 *modified* form of [Chen and Goodman (1999)](https://doi.org/10.1006/csla.1999.0128),
-who compared a dozen ways of counting and found this the best. The whole book's training
-pages take a second for all eight orders:
+who compared many ways of counting on words and found this one the best of them. The
+whole book's training pages take about a second for all eight orders:
 """
 
 # %%
@@ -256,17 +266,18 @@ lstm.Table(("order", *parts, "bits per character, test"), rows)
 
 # %%
 #| check: >-
-#|   Up to order 5 each order is better than the one before it on all parts; from 6 on
-#|   order makes little difference on the test pages, within 2 per cent.
+#|   Up to order 5 each order is better than the one before it on all parts; orders 6 to
+#|   8 lie within 2 per cent on the test pages, on the book within 1.
 for name in parts:
     assert all(levels[name][n + 1] < levels[name][n] for n in range(1, 5))
 beyond = [levels["test"][n] for n in (6, 7, 8)]
-assert max(beyond) / min(beyond) < 1.02
+assert max(beyond) / min(beyond) < (1.01 if real else 1.02)
 
 # %% [markdown]
 r"""
 Back-off pays: where the plain tables of section 9.1 went through the ceiling, these
-level off at order 6, and longer pieces neither help nor hurt. That is the bar. Chapter
+level off at order 6. Order 7 is the best by validation, but on the test pages it gains
+less than one per cent on order 6, and so we take the shorter one as the bar. Chapter
 2's network came near a table of trigrams. Here a trigram is a weak opponent, and what
 an LSTM must beat in order to say that it has learned something that counting has not is
 order 6.
@@ -275,8 +286,9 @@ order 6.
 
 Now the network: one LSTM layer of 256 units, minibatches of 32 windows of 64 letters,
 cut anew in every pass, Adam, and a learning rate that climbs at first and then falls
-towards zero (torch's one-cycle schedule). `lstm.fit` runs the loop; by its argument
-`validation` it measures on the validation pages as it goes.
+towards zero (the one-cycle schedule of section 8.5). A **pass** goes once over the
+training pages; a **look** is a measurement on the validation pages, which `lstm.fit`
+takes as it goes if it is handed them as `validation`.
 
 When should it stop? The curve of section 2.8 turned and climbed, so the best network
 had to be found on the way. **Early stopping** makes a rule of it: keep the weights that
@@ -304,21 +316,14 @@ measured = [5.1, 4.6, 4.4, 4.5, 4.3, 4.4, 4.5]
 for patience in (1, 2):
     print(f"patience {patience}: kept and last {early_stop(measured, patience)}")
 
-# %%
-#| check: >-
-#|   As by pencil.
-assert early_stop(measured, 1) == (3, 4)
-assert early_stop(measured, 2) == (5, 7)
-
 # %% [markdown]
 r"""
-And **dropout**, since we compare the network with and without it. In training a share
-of the layer's outputs, drawn anew for every letter, is set to zero before the last
-matrix reads them, and the others are enlarged so that the mean stays: with a share of
-one half, $(2, 1, 4, 3)$ becomes $(4, 0, 8, 0)$, say, or $(0, 2, 8, 6)$. No unit can
-then count on any other being there, and a rare coincidence of two of them, the stuff
-that learning by heart is made of, is no longer worth noticing. When the network is
-used, nothing is dropped.
+And **dropout**, which one of our two networks will have. In training a share of the
+layer's outputs, drawn anew for every letter, is set to zero before the last matrix
+reads them, and the others are enlarged so that the mean stays: with a share of one
+half, $(2, 1, 4, 3)$ becomes $(4, 0, 8, 0)$, say, or $(0, 2, 8, 6)$. No unit can then
+count on any other being there. The idea is that this makes it harder to learn single
+places by heart. When the network is used, nothing is dropped.
 """
 
 # %%
@@ -342,9 +347,11 @@ assert all((value in (0, 2)) for value in (drop(vector) / vector).tolist())
 # %% [markdown]
 r"""
 Two trainings, then. The first has no dropout, a constant rate and a patience of 3. The
-second drops three tenths of the outputs, and since its rate belongs to a plan of 1,088
-updates, it is patient enough to carry that out; it, too, keeps its best weights. A pass
-over the book's training pages takes 68 updates, and after each we look.
+second drops three tenths of the outputs and has a plan of 1,088 updates, 16 passes, for
+its rate. It is given a patience of 16 looks, which never ends it early: the falling
+rate is to run its course. But it, too, is handed back its best weights, which
+`lstm.fit` does where a patience is set. A pass takes 68 updates on the book, and after
+every 68 updates we look.
 """
 
 
@@ -393,13 +400,23 @@ axis.set(xlim=(0, 19.5), xticks=range(2, 17, 2))
 axis.minorticks_off()
 plt.show()
 
+# %%
+#| check: >-
+#|   The pencil's rule ends the first run where the package ended it, and the weights
+#|   kept are the best on the validation pages.
+looks = curves["constant rate, no dropout"]
+kept_look, last_look = early_stop(looks, patience=3)
+assert last_look == len(looks)
+by_kept = lstm.evaluate(plain, [windows(validation, 64)]).perplexity
+assert abs(by_kept - looks[kept_look - 1]) < 1e-3
+
 # %% [markdown]
 r"""
-Both curves come down fast through the first levels, and pass what counting makes of
-three letters of context (order 4). At the constant rate the fall ends after some ten
-looks, and patience ends the run. With one cycle the network is slower at first, since
-its rate starts low and dropout disturbs it, and better in the end. Neither arrives at
-order 6.
+Both curves come down fast through the first levels, and pass the level of order 4. At
+the constant rate the fall ends after some ten looks, and patience ends the run. The
+one-cycle run is behind at first and ahead in the end. How much of that is dropout's,
+how much the schedule's and the rate's, two runs that differ in all three cannot tell.
+Neither arrives at order 6.
 
 On the test pages the network reads as the table does, from the first letter to the
 last, with a state that is carried all the way:
@@ -430,26 +447,28 @@ lstm.Table(("test pages", "perplexity", "bits per character"), rows)
 
 # %%
 #| check: >-
-#|   The sum of our losses is the package's; the network with dropout is the better one,
-#|   and worse than order 6. On the book it is better than order 4.
+#|   The sum of our losses is the package's; the network with dropout is worse than
+#|   order 6. On the book it is the better of the two, better than order 4, and within
+#|   3 per cent of order 5.
 by_package = lstm.evaluate(dropped, Streams(test, 1, 512), state="carry")
 assert abs(by_package.perplexity - ppl(kept["LSTM, dropout"])) < 1e-3
 assert by_package.count == len(test) - 1
-assert ppl(kept["LSTM, dropout"]) < ppl(kept["LSTM"])
 assert ppl(kept["LSTM, dropout"]) > levels["test"][6]
 assert min(curves["one-cycle, dropout"]) > levels["validation"][6]
-real = lstm.data.find_text().name == "timemachine.txt"
 if real:
+    assert ppl(kept["LSTM, dropout"]) < ppl(kept["LSTM"])
     assert ppl(kept["LSTM, dropout"]) < levels["test"][4]
+    assert abs(ppl(kept["LSTM, dropout"]) / levels["test"][5] - 1) < 0.03
 
 # %% [markdown]
 r"""
 So here it is, plainly: a network of 300,000 weights, trained for a minute, stopped at
 its best and judged on pages of the same book that it has not read, is worth about as
 much as a table that looks four letters back (order 5). It loses to one that looks five
-back and was counted in a fraction of a second. On 139,000 letters that is no disgrace,
-since a table needs no more than to have met a piece once or twice; but a figure of 1.1
-would not have told us.
+back and was counted in a fraction of a second. (With a higher rate and more dropout the
+same layer comes some two to three per cent lower, between the two; see section 9.4.) On
+139,000 letters that is no disgrace, since a table needs no more than to have met a
+piece once or twice; but a figure of 1.1 would not have told us.
 
 ## 9.4 What restraint is worth
 
@@ -511,22 +530,53 @@ for name, setting in restraints.items():
     )
 print(studies.about("perplexity"))
 print("validation at four rates, seed 0; at 0.032 training and test of three seeds")
-best = min(studied, key=lambda row: row["carried"])
-print(f"lowest of all on the test pages: {best['model']}, {best['carried']:.2f}")
+best = min(studied, key=lambda row: row["validation"])
+print(f"lowest on the validation pages: {best['model']}, rate {best['lr']:g}", end="; ")
+print(f"test {best['carried']:.3f}, order 6 {levels['test'][6]:.3f}")
+tenths = [ppl(tenth) for tenth in counting(6, test).tensor_split(10)]
+print(f"order 6 in tenths of the test pages: {min(tenths):.2f} to {max(tenths):.2f}")
 header = (*(f"rate {lr:g}" for lr in study.RATES), "training", "test")
 lstm.Table(("", *header), rows)
 
 # %% [markdown]
 r"""
-Two layers, or one of 256 units, are better than 128 units at every rate and from every
-seed, with dropout to restrain them. (What stands under *training* was measured while
-training, with dropout, and so can be the higher figure.) A weight decay of 0.1 costs
-something at the lowest rate, which it is multiplied by, and gains at the others: at
-0.032 two to three per cent, from every seed. At the highest rate the four settings of
-128 units without dropout are better still, so that their best may lie beyond what was
-tried; the two with dropout gain nothing there. And no run arrives at order 6. The best
-one comes between orders 5 and 6.
+The ranking is made at 0.032, the higher of the two rates with three seeds. The settings
+of 128 units without dropout, with or without decay, are better still at 0.064, the edge
+of what was tried, so that their best may lie beyond it; the two with dropout gain next
+to nothing there, or lose.
+
+256 units with dropout are better than 128 at every rate and from every seed, on
+validation and test pages, and the best of all by validation at 0.032. Two layers beat
+plain 128 units on the test pages at every rate, on the validation pages not at 0.064;
+with each at its best rate, their lead over 128 units with decay is within one per cent.
+But size and dropout change together here: what dropout alone is worth the study cannot
+tell. (What stands under *training* was measured while training, with dropout, and so
+can be the higher figure.)
+
+What restraint is worth is answered for weight decay only. At 0.032 a decay of 0.1 gains
+from every seed, one per cent on the validation pages and about two on the test pages;
+at 0.064 it gains nearly three on the test pages, from one seed. At 0.016 it gains on
+the test pages only, and at 0.008, where it also acts least, it hurts.
+
+And no run arrives at order 6. The best one misses it by one and a half per cent, while
+order 6 itself goes up and down by far more from one tenth of the test pages to another.
+That is close to a draw, but every run lies on the same side.
 """
+
+# %%
+#| check: >-
+#|   The best by validation is one of 256 units, at 0.032. On the book it lies between
+#|   orders 5 and 6, within 2 per cent of order 6, which varies by 20 per cent from
+#|   tenth to tenth; no run of the study arrives at order 6; and the 256 units of section
+#|   9.3 are some two to three per cent behind those of the study at 0.032.
+assert (best["model"], best["lr"]) == ("256 units, dropout", 3.2e-2)
+if real:
+    assert levels["test"][6] < best["carried"] < levels["test"][5]
+    assert best["carried"] < 1.02 * levels["test"][6]
+    assert max(tenths) > 1.2 * min(tenths)
+    assert min(row["carried"] for row in studied) > levels["test"][6]
+    of_study = mean(of_all_seeds("256 units, dropout"), "carried")
+    assert 1.015 < ppl(kept["LSTM, dropout"]) / of_study < 1.035
 
 # %% [markdown]
 r"""
@@ -621,8 +671,8 @@ the run would stop even so: the optimiser has changed the weights in between, an
 `backward` needs them as they were.) `lstm.fit` detaches; `state="carry"` in its
 settings hands the state on.
 
-What is it worth? The study's rows for 128 units, each tested in two manners: read on
-from the first letter to the last, and in windows of 64, each from a zero state.
+What is it worth? The study's rows for 128 units at 0.032, each tested in two manners:
+read on from the first letter to the last, and in windows of 64, each from a zero state.
 """
 
 # %% tags=["nbval-ignore-output"]
@@ -632,8 +682,8 @@ rows = []
 for name, way in ways.items():
     found = of_all_seeds(way)
     tested = (spread(found, state) for state in ("carried", "reset"))
-    rows.append((name, f"{mean(found, 'validation'):.2f}", *tested))
-lstm.Table(("windows in training", "validation", "test, carried", "test, reset"), rows)
+    rows.append((name, f"{mean(found, 'training'):.2f}", *tested))
+lstm.Table(("windows in training", "training", "test, carried", "test, reset"), rows)
 
 # %% [markdown]
 r"""
@@ -643,7 +693,10 @@ it. So two perplexities on the same pages can differ by a manner of reading, and
 reports one must say which. Networks that were trained with a carried state lose most
 without it. In return they have the lowest perplexity on the *training* pages, at every
 rate and from every seed, and nothing of it is left on the test pages: there they are
-the last of the three at this rate, from every seed.
+the last of the three at every rate from 0.016 up, from every seed. Between windows at
+random and windows in order, both reset, the study does not decide: now one is ahead,
+now the other. (Validation is left out of the table: it was read with a carried state
+for the last row and in windows for the others.)
 
 ## 9.6 Letter by letter: who gains where?
 
@@ -725,12 +778,13 @@ plt.show()
 
 # %%
 #| check: >-
-#|   The first letter of a word costs most in both; the table's lead is largest after 3
-#|   to 5 letters.
+#|   The first letter of a word costs most in both; on the book the table's lead is
+#|   largest after 3 to 5 letters.
 assert letters_before("a bc d").tolist() == [0, 1, 0, 1, 2, 0]
 assert all(max(by) == by[0] for by in by_place.values())
 lead = [a - b for a, b in zip(by_place["LSTM"], by_place["n-gram"], strict=True)]
-assert lead.index(max(lead)) in (3, 4, 5)
+if real:
+    assert lead.index(max(lead)) in (3, 4, 5)
 
 # %% [markdown]
 r"""
@@ -760,10 +814,10 @@ lstm.Table(header, rows)
 
 # %%
 #| check: >-
-#|   In words that were never read the table is ahead by 0.2 bits or more; on the book
-#|   the network is ahead in those read 20 times and more.
+#|   In words that were never read the table is ahead, on the book by 0.2 bits or more,
+#|   and the network is ahead there in those read 20 times and more.
 _, ours, theirs = by_times["never"]
-assert ours > theirs + 0.2
+assert ours > theirs + (0.2 if real else 0)
 if real:
     _, ours, theirs = by_times["more often"]
     assert ours < theirs
@@ -771,8 +825,8 @@ if real:
 # %% [markdown]
 r"""
 The network is the better reader of common words, nearly half of all letters. It is the
-worse one of rare words, and of words that it never met. A table knows how little it
-knows there: it backs off. (That this is the reason is plausible; we have not shown it.)
+worse one of rare words, and most of all of words that it never met. The reason may be
+that a table notices there how little it knows, and backs off; we have not shown it.
 
 ## 9.7 How far back does it look?
 
@@ -827,10 +881,10 @@ plt.show()
 
 # %% [markdown]
 r"""
-(The n-gram that sees $k$ letters is the one of order $k + 1$.) Ten letters are
-enough but for a hundredth of a bit or two, and what stands more than twenty back
-changes nothing. A state that could hold all that was read is used as a memory of two
-words.
+(The n-gram that sees $k$ letters is the one of order $k + 1$.) Ten letters are enough
+but for a few hundredths of a bit, and what stands more than twenty back changes the
+mean by less than 0.02 bits. A state that could hold all that was read is used as a
+memory of two words.
 
 But is it what those letters *say*, or only that the state is warm, with any letters of
 English behind it? One more intervention tells the two apart: 160 letters are read, the
@@ -852,26 +906,27 @@ lstm.Table(header, rows)
 
 # %%
 #| check: >-
-#|   The first letters help most. From 20 letters on, neither more true letters nor
-#|   foreign ones before them matter, by 0.02 bits; before 5 true ones, foreign ones are
-#|   worse than nothing. On the book ten letters are within 0.04 bits of all.
+#|   The first letters help most. On the book ten letters are within 0.04 bits of all;
+#|   from 20 on, neither more true letters nor foreign ones before them matter by 0.02
+#|   bits; before 5 true ones, foreign ones are worse than nothing.
 assert cold[1] > cold[3] > cold[5]
 if real:
     assert 0.05 < cold[5] - cold[160] < 0.2
     assert cold[10] - cold[160] < 0.04
-assert abs(cold[20] - cold[160]) < 0.02
-assert abs(cold[20] - everything) < 0.02
-assert all(abs(value - gained[20][2]) < 0.02 for value in gained[20])
-nothing, another, _ = gained[5]
-assert another > nothing + 0.05
+    assert abs(cold[20] - cold[160]) < 0.02
+    assert abs(cold[20] - everything) < 0.02
+    assert all(abs(value - gained[20][2]) < 0.02 for value in gained[20])
+    nothing, another, _ = gained[5]
+    assert another > nothing
 
 # %% [markdown]
 r"""
-With 20 true letters it makes no difference what was read before, or whether anything
-was. With 5 it does: letters of another place are worse than none. So the state does
-carry what is older than five letters, and cannot know that it has nothing to do with
-what follows; but it is of use for some ten letters only. What an LSTM *could* remember
-(chapter 1) and what this one has learned to use on 139,000 letters are two questions.
+With 20 true letters it makes less than 0.02 bits of difference what was read before, or
+whether anything was. With 5 it does: letters of another place are worse than none. So
+the state does carry what is older than five letters, and cannot know that it has
+nothing to do with what follows; but it is of use for some ten letters only. What an
+LSTM *could* remember (chapter 1) and what this one has learned to use on 139,000
+letters are two questions.
 
 ## 9.8 Two opinions
 
@@ -881,9 +936,9 @@ either: give the network's probabilities the weight $w$ and the table's $1 - w$,
 $$p = w\, p_{\text{LSTM}} + (1 - w)\, p_{\text{n-gram}}. \tag{9.2}$$
 
 With a pencil: if one gives the letter that came 1/2 and the other 1/8, half of each is
-5/16, or 1.68 bits; alone they pay 1 and 3 bits, 2 on average. A mean of probabilities
-never pays more than the mean of the losses, but it can pay more than the better of the
-two. The weight is chosen on the validation pages.
+5/16, or 1.68 bits; alone they pay 1 and 3 bits, 2 on average. The mixture's loss is at
+most the same weighted mean of the two losses, but it can be above the lower of the two,
+as here. The weight is chosen on the validation pages.
 """
 
 
@@ -919,8 +974,6 @@ lstm.Table(("test pages", "perplexity", "bits per character"), rows)
 #| check: >-
 #|   Neither alone is best: the weight chosen on the validation pages lies between 0 and
 #|   1, and on the test pages the mixture beats both; on the book by 3 per cent or more.
-half = mixture(0.5, -torch.tensor(0.5).log(), -torch.tensor(0.125).log())
-assert abs(half.item() / math.log(2) - 1.678) < 1e-3
 assert 0 < w < 1
 assert ppl(both) < (0.97 if real else 1) * min(ppl(x) for x in pair["test"])
 
@@ -933,16 +986,18 @@ other does not. On this book the best model so far is no network and no table.
 
 Are the bits per character real bits? They can be turned into a file. Every probability
 is a share of the interval from 0 to 1: if the symbols a, b and c have the shares 1/2,
-1/4 and 1/4, then "a" is the interval from 0 to 1/2, and "ab" the second quarter of the
-share that "a" had, from 1/4 on, 1/8 long. Any number in it tells "ab", and the shortest
-one in binary, 0.010, needs 3 bits: one for the half, two for the quarter. That is
-**arithmetic coding**. A likely letter shortens the interval by little. The length of
-the last interval is the product of all probabilities, and to name a number in it takes
-about $-\log_2$ of that, which is the sum of the losses in bits.
+1/4 and 1/4, then "a" is the interval from 0 to 1/2, and "ab" the third quarter of the
+share that "a" had, from 1/4 to 3/8. Any number in it tells "ab". Three binary digits
+are enough, 010, so that whatever digits follow, the number stays inside: one for the
+half, two for the quarter. That is **arithmetic coding**. A likely letter shortens the
+interval by little. The length of the last interval is the product of all probabilities,
+and to name a number in it takes about $-\log_2$ of that, which is the sum of the losses
+in bits.
 
-Who unpacks has the same network. It computes the first letter's shares, sees in which
-of them the number lies, and so knows the letter; then those of the next one. Shares are
-whole numbers here, and fractions exact, so that nothing is ever rounded.
+The receiver has the same network. It computes the first letter's shares, sees in which
+of them the number lies, and so knows the letter; then those of the next one. The
+probabilities are rounded once, to whole numbers and alike on both sides; from there on
+all fractions are exact.
 """
 
 
@@ -998,14 +1053,15 @@ print(vocab.decode(again[:72]), "…")
 #|   losses.
 promised = reading(dropped, test[:401]).sum().item() / math.log(2)
 assert again == page
-assert promised - 0.1 < len(code) < promised + 2.1
+assert len(code) < promised + 2.1
 
 # %% [markdown]
 r"""
-So a language model is a compressor, and perplexity is the length of a file. That gives
-us judges from outside the field: the compressors of Python's standard library. For a
-fair comparison they, too, get the training pages first: we compress the training pages
-alone, then training and test pages in one, and count what the test pages added.
+So a language model is a compressor: the $\log_2$ of its perplexity, times the number of
+letters, is the length of a file. That gives us other programs to compare with, the
+compressors of Python's standard library. For a fair comparison they, too, get the
+training pages first: we compress the training pages alone, then training and test pages
+in one, and count what the test pages added.
 """
 
 # %%
@@ -1044,10 +1100,11 @@ assert min(measured[name] for name in compressors) > counting_alone > bits(both)
 r"""
 The table alone beats them all. They were made for files of any kind, must find out that
 there are 27 symbols, and zlib looks back 32,768 bytes only; still, none of them is told
-anything that our models are not. What the comparison leaves out is the model: who
-unpacks needs the same weights to the last bit (300,000 of them are more than a
-megabyte, for a saving of some kilobytes), or must train the same network again, and
-each letter costs a step of it.
+anything that our models are not. What the comparison leaves out is the model. The
+receiver needs the same weights (300,000 of them are more than a megabyte, many times
+the packed test pages), or must train the same network again. The arithmetic must match,
+too, to the last bit: another machine may sum in another order and fail to unpack. And
+each letter costs a step of the network.
 
 ## 9.10 What it writes
 
@@ -1078,8 +1135,7 @@ assert set(drawn) == {0, 2}
 
 # %% [markdown]
 r"""
-The network goes on from "time traveller" for 1,500 letters, in five manners. (At a high
-temperature it may draw number 0, the unknown symbol, which we leave out.)
+The network goes on from "time traveller" for 1,500 letters, in five manners.
 """
 
 # %%
@@ -1094,8 +1150,7 @@ prefix, written = "time traveller", {}
 for name, sampling in manners.items():
     coin = torch.Generator().manual_seed(0)
     sampling |= {"generator": coin}
-    said = lstm.generate(dropped, vocab, prefix, 1500, **sampling)
-    written[name] = said.replace("<unk>", "")
+    written[name] = lstm.generate(dropped, vocab, prefix, 1500, **sampling)
 
 # %% tags=["nbval-ignore-output"]
 for name, said in written.items():
@@ -1103,11 +1158,12 @@ for name, said in written.items():
 
 # %% [markdown]
 r"""
-And in numbers, beside a piece of the real book of the same length. What perplexity has
+And in numbers, beside the test pages of the real book. What perplexity has
 each text under the network itself, which wrote it, and under the table of order 6,
 which did not? How many of its words stand in the training pages? Of its pieces of 8
 letters, how many stand there (is it reciting?), and how many are different from one
-another (is it going in circles)?
+another (is it going in circles)? The last share falls with the length of a text; for
+the book it is that of the first 1,500 letters.
 """
 
 # %%
@@ -1129,7 +1185,8 @@ def judged(text):
 
 
 verdicts = {name: judged(said[14:]) for name, said in written.items()}
-verdicts["the book"] = judged(test_text[:1500])
+*whole, _ = judged(test_text)
+verdicts["the book"] = *whole, judged(test_text[:1500])[-1]
 
 # %% tags=["nbval-ignore-output"]
 header = "", "by LSTM", "by order 6", "words known", "pieces known", "different"
@@ -1143,8 +1200,8 @@ lstm.Table(header, rows)
 #| check: >-
 #|   A lower temperature writes what the network finds easier, with more pieces of the
 #|   training pages; T = 0 goes in circles, and T = 1 does not. The network finds what
-#|   it writes at T = 1 easier than the book. Of its pieces fewer are known than of the
-#|   book's, at T = 0.5 more.
+#|   it writes at T = 1 easier than the book. On the book, of its pieces at T = 1 fewer
+#|   are known than of the author's, at T = 0.5 more.
 by_network = [verdicts[name][0] for name in manners]
 assert by_network[:4] == sorted(by_network[:4])
 assert verdicts["T = 0"][4] < 0.5
@@ -1152,20 +1209,21 @@ assert verdicts["T = 1"][4] > 0.9
 known = [verdicts[name][3] for name in ("T = 0.5", "T = 1", "T = 1.5")]
 assert known == sorted(known, reverse=True)
 assert verdicts["T = 1"][0] < verdicts["the book"][0]
-assert known[0] > verdicts["the book"][3] > known[1]
+if real:
+    assert known[0] > verdicts["the book"][3] > known[1]
 
 # %% [markdown]
 r"""
-At $T = 0$ the network goes in circles (section 2.8 saw it, too): hardly any piece of 8
-letters is new, and by the network's own perplexity it is the best text of all. So a low
+At $T = 0$ the network goes in circles (section 2.8 saw it, too): it repeats the same
+few pieces, and by the network's own perplexity it is the best text of all. So a low
 perplexity is no praise for what is written. At $T = 1$ the network draws from what it
-believes. It then finds its own text easier than the book: it believes to have fewer
-choices than it has (section 2.6). In between lies what is usually shown to visitors.
+believes. It then finds its own text easier than the book: it thinks it has fewer
+choices than it does (section 2.6). Demonstrations usually show something in between.
 
-Is it reciting? At $T = 1$ fewer of its pieces stand in the training pages than of a
-page by the author himself, who repeats himself, too; some of them are no English.
-At $T = 0.5$ three quarters do. A text that looks better is also one that is more
-borrowed: compare with the last row before you praise it.
+Is it reciting? At $T = 1$ fewer of its pieces stand in the training pages than of the
+author's own next pages, who repeats himself, too; some of them are no English. At
+$T = 0.5$ clearly more do. A text that looks better is also one that is more borrowed:
+compare with the last row before you praise it.
 
 ## 9.11 Another text
 
@@ -1189,8 +1247,8 @@ print(pages[2][20_000:20_300])
 
 # %% [markdown]
 r"""
-The same class counts it, and the same function trains on it, for 450 updates: two and a
-half passes.
+The same class counts it, and the same function trains on it, for 450 updates: some two
+and a half passes.
 """
 
 # %%
@@ -1209,10 +1267,10 @@ lstm.Table(("the manual's last tenth", "perplexity", "bits per character"), rows
 # %% [markdown]
 r"""
 Brackets, capitals and all: nothing had to be changed. The network, after two passes and
-a half, is where counting is with two or three letters before; the larger text has made
-the table's longer pieces worth more. Suspiciously much more: in the novel nothing was
-gained beyond order 6. So we look how much of the last part stands word for word in the
-first, in pieces of 50 symbols.
+a half, lies between the tables that look one and three letters back (orders 2 and 4);
+in the larger text the table's longer pieces are worth more. Suspiciously much more: in
+the novel little was gained beyond order 6. So we look how much of the last part stands
+word for word in the first, in pieces of 50 symbols.
 """
 
 
@@ -1240,7 +1298,7 @@ lstm.Table(("bits per character", "all", "copied", "not copied"), rows)
 #| check: >-
 #|   The manual's last part has copies, the book's none; on them order 10 needs less
 #|   than half of its bits elsewhere. The network lies between orders 2 and 4.
-assert again.float().mean() > 0.03
+assert again.float().mean() > 0.01
 assert not in_book.any()
 copies = by_model["order 10"]
 assert bits(copies[again]) < 0.5 * bits(copies[~again])
@@ -1251,7 +1309,7 @@ assert low < ppl(by_model["LSTM, 450 updates"]) < high
 r"""
 A good part of the manual's last tenth is not new: explanations of the same operators
 and types stand under several keywords. There long contexts shine, as they did on
-training pages; on what is left, order 10 is hardly better than order 6. In the novel
+training pages; on what is left, order 10 gains far less on order 6. In the novel
 nothing of the kind occurs. So a held-out part measures what we want only if it is
 really held out, and a look for copies costs a line. (The figures depend on your version
 of Python, as the manual does.)
@@ -1275,8 +1333,8 @@ FOLDER` and `python -m lstm generate FOLDER --prefix The --length 400 --seed 1`.
 
 - That LSTMs are worse than n-grams. They are on 139,000 letters, at the sizes and
   budgets measured here. What decides it is the amount of text: a table needs to have
-  met a piece, a network can learn what many pieces share. On large texts networks have
-  been far ahead for long; that was not measured here.
+  met a piece, a network can learn what many pieces share. On much larger texts it may
+  well be the other way round; that was not measured here.
 - That ten letters of context are all there is in a book, or all that an LSTM can use.
   It is what these networks learned to use from this text.
 - That the mixture's weight, the rates, the dropout are the best. They were chosen from
@@ -1291,17 +1349,17 @@ FOLDER` and `python -m lstm generate FOLDER --prefix The --length 400 --seed 1`.
   eleven letters of context has 1.1 there, and one beyond all bounds elsewhere.
 - The opponent on new pages is counting done well: discounts, back-off, predecessors
   (Kneser-Ney). On the book a network of 256 units beats order 4 and loses to order 6.
-- Where it loses is in the middle of rare words; common words it reads better. Their
-  mixture beats both.
+- Where it loses is in rare words, and in the middle of words; common words it reads
+  better. Their mixture beats both.
 - Early stopping keeps the weights that were best on validation pages; dropout keeps
   units from relying on each other; weight decay shrinks what the gradient does not ask
   for.
 - A carried state must be detached, or each window goes back through all before it. Of
-  what it carries, the network used the last ten letters.
-- Perplexity is the length of a file: 400 letters went into the bits that were promised
-  and came back.
-- Temperature trades life for borrowed pieces. Low perplexity of a text that a model
-  wrote is no praise: its emptiest text has the lowest.
+  what it carries, the network used little more than the last ten letters.
+- The $\log_2$ of perplexity, times the letters, is the length of a file: 400 letters
+  went into the bits that were promised and came back.
+- A lower temperature copies more. Low perplexity of a text that a model wrote is no
+  praise: its emptiest text has the lowest.
 - Before a held-out part is believed, look how much of it stands in the training part.
 
 ## Exercises
