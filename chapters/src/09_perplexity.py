@@ -567,8 +567,8 @@ That is close to a draw, but every run lies on the same side.
 #| check: >-
 #|   The best by validation is one of 256 units, at 0.032. On the book it lies between
 #|   orders 5 and 6, within 2 per cent of order 6, which varies by 20 per cent from
-#|   tenth to tenth; no run of the study arrives at order 6; and the 256 units of section
-#|   9.3 are some two to three per cent behind those of the study at 0.032.
+#|   tenth to tenth; no run of the study arrives at order 6; and the 256 units of
+#|   section 9.3 are some two to three per cent behind those of the study at 0.032.
 assert (best["model"], best["lr"]) == ("256 units, dropout", 3.2e-2)
 if real:
     assert levels["test"][6] < best["carried"] < levels["test"][5]

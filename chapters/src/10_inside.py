@@ -170,17 +170,17 @@ assert all(difference.abs().max() < 1e-12 for difference in apart.values())
 r"""
 ## 10.3 Two texts, two networks
 
-What a unit keeps track of can only be what pays. Most of what pays on letters lies a
-few letters back (section 9.7). So we take two texts in which something farther back
-does:
+Training can only teach a unit to track what lowers the loss. Most of what does so on
+letters lies a few letters back (section 9.7). So we take two texts in which something
+farther back does:
 
 - **Wrapped**: *The Time Machine* in small letters, in lines of at most 30. Whether a
-  word is followed by a space or by a new line cannot be told from the word; it can be
-  told from the place in the line.
+  word is followed by a space or by a new line cannot be told from the word; it depends
+  on the place in the line, and on whether the next word still fits.
 - **Brackets**: ten words drawn at random, some of them in brackets of two kinds, never
-  one inside another. After a space outside, a bracket opens with probability 0.15;
-  inside, it closes with probability 0.15. Which mark may close can be told only from
-  the one that opened.
+  one inside another. After every word or mark, outside, a bracket opens with
+  probability 0.15; inside, it closes with probability 0.15. Which mark may close can be
+  told only from the one that opened.
 
 The second text is made by ourselves, so that we know what is to be known about it.
 """
@@ -280,8 +280,8 @@ r = \frac{\sum_t (a_t - \bar a)(b_t - \bar b)}
   {\sqrt{\sum_t (a_t - \bar a)^2}\,\sqrt{\sum_t (b_t - \bar b)^2}}, \tag{10.1}
 $$
 
-1 or −1 if one is a straight line in the other, near 0 if they have nothing to do with
-one another. By pencil: a unit has the values 0, 1, 3, 4 where the places are 1, 2, 3,
+1 or −1 if one is a linear function of the other, near 0 if they are unrelated. By hand:
+a unit has the values 0, 1, 3, 4 where the places are 1, 2, 3,
 4. The deviations from the means are −2, −1, 1, 2 and −1.5, −0.5, 0.5, 1.5; the products
 add up to 7, the squares to 10 and 5, and $r = 7/\sqrt{50} = 0.99$.
 
@@ -331,9 +331,8 @@ assert abs(pencil.item() - 0.99) < 0.005
 # %% [markdown]
 r"""
 What was found on one half holds on the other, to a few hundredths, so none of it is
-luck of the search. One row stands out: a single unit of the network on the wrapped text
-goes with the place in the line by more than 0.9. Here it is on the same passage as
-before.
+luck of the search. Two rows are above 0.9: the place in the line on the wrapped text,
+and "in brackets". We look at the first. Here the unit is on the same passage as before.
 """
 
 # %%
@@ -354,8 +353,9 @@ plt.show()
 r"""
 That is the picture to remember. Nobody told the network that there are lines, or that
 they are 30 letters long, or to count. It was asked for the next letter, and one of its
-units became a ruler. (We have turned its sign where it was negative: a unit and its
-weights may all be multiplied by −1 without a change.)
+units became a ruler. (We have turned its sign where it was negative. The sign is
+arbitrary: negate the weights that make a unit's candidate and all weights that read its
+hidden state, and the predictions stay the same.)
 
 How does it do it? Its gates over one line and a bit:
 """
@@ -394,7 +394,7 @@ assert not counts or gate[~newline].mean() > 2 * gate[newline].mean()
 r"""
 It is our counter of section 10.1, found by gradient descent: the forget gate is open
 along the line and shuts at its end; at the end the cell is set to its lowest value, and
-then every letter adds a little.
+then the letters add a little, on average.
 
 ## 10.5 The untrained control
 
@@ -405,8 +405,8 @@ saying so, let us search the network as it was before its first update.
 And since a feature need not be held by one unit, we also ask what *all* units hold
 together. A **probe** is a small model that reads a feature from the states; ours is a
 weighted sum of all 128 cells and 128 hidden states, fitted on the first half by least
-squares and judged by its $r$ on the second. Everything is measured on the trained
-network and on the untrained one.
+squares with a small penalty on the weights, and judged by its $r$ on the second.
+Everything is measured on the trained network and on the untrained one.
 """
 
 
@@ -441,17 +441,17 @@ assert within["fresh probe"] < 0.9 < 0.98 < within["probe"]
 r"""
 That is sobering. A network of random weights, which has learned nothing at all, has a
 unit that goes with the place in the word nearly as closely, and a probe reads that
-place from it almost without error. It is no wonder: a fresh LSTM is a fading memory of
+place from it almost without error. A likely reason: a fresh LSTM is a fading memory of
 the last letters, each letter pushes the units in its own direction, and with 128 of
 them some will be pushed one way by the space and slowly drift back after it. A vowel is
 a matter of the present letter alone, which is the input itself. In the untrained
 network the probe even reads the place in the *line* as well as from the trained one.
 
 So neither a correlation nor a probe shows that anything was *learned*. What training
-has brought is what the control lacks: a single unit with the place in the line, the
-brackets, in one unit and by the probe, and some of "last of word", which nobody can
-know before having learned words. For all others the honest answer is that we have not
-seen the network learn them. (Three seeds are in the next section.)
+has brought is the gap to the control: one unit with the place in the line; the
+brackets, in one unit and by the probe, and their kind likewise; and on the wrapped text
+part of "last of word". For the others the gap is small, or by the probe there is none.
+(Three seeds are in the next section.)
 
 ## 10.6 Without it
 
@@ -459,8 +459,8 @@ Nor does a correlation show that a unit is *used*. The clock on the wall goes wi
 hour of dinner, and dinner is not late when it stops. The test is to stop it. While the
 network reads, we hold one unit, its cell and its hidden state, at their means, put back
 after every letter; all other units go on. Then we see by how much the loss rises, at
-the marks that need the unit and everywhere else. And since any unit may be missed a
-little, we do the same with each of the 128.
+the marks where the feature should matter and everywhere else. And since any unit may be
+missed a little, we do the same with each of the 128.
 
 With the network by hand we know the answer: hold the switch, and the counter must not
 notice.
@@ -541,13 +541,14 @@ if counts:
 
 # %% [markdown]
 r"""
-The counter stands alone. Without it the network loses 3 nats at every end of a line:
-the probability of the new line falls by a factor of twenty. Between them it loses
-nothing, even gains a little. No other unit comes near. Here it is right to say what the
-unit is *for*.
+The counter stands alone. With it held, the network loses 3 nats at an end of a line on
+average: the new line's probability falls by a factor of about twenty. Between them it
+loses nothing, even gains a little. No other unit comes near. Here it is right to say
+what the unit is *for*.
 
 With the brackets it is not so simple: several units are missed at the closing marks,
-and some of them correlate with the brackets only a little. And other seeds? A committed
+and one of them goes with "in brackets" only a little. That is no paradox: to close, the
+network needs the kind as well, which is another feature. And other seeds? A committed
 study has three of each, and plain letters besides:
 """
 
@@ -572,27 +573,28 @@ r"""
 Read it row by row, for each holds a lesson.
 
 - **Wrapped**: two seeds of three have a counter, and it is the unit that is missed
-  most. The third has none. It never learned where lines end, and its loss is higher
-  (1.66 against 1.57 and 1.59). One picture of one seed is not what LSTMs do; it is what
-  this one does. Training even cost that seed what it had: a probe read the place in the
-  line by 0.97 before the first update, as in all seeds, and by 0.69 after the last.
+  most. The third has no counter. It had not learned within 900 updates where lines end,
+  and its loss is higher (1.66 against 1.57 and 1.59). One picture of one seed is not
+  what LSTMs do; it is what this one does. Training even cost that seed what it had: a
+  probe read the place in the line by 0.97 before the first update, as in all seeds, and
+  by 0.69 after the last.
 - **Brackets**: in all seeds a unit goes with them by 0.7 or more, where an untrained
-  network has 0.2. In seed 0 that unit is the one missed most, in seed 2 the second; in
-  seed 1 it ranks 59th of 128: nobody listens to it, and the network reads the brackets
-  elsewhere. Correlation is not use.
+  network has 0.2 or less. In seed 0 that unit is the one missed most, in seed 2 the
+  second; in seed 1 it ranks 59th of 128: the network can do without it, whether it
+  ignores it or has the same elsewhere. To go with a feature is not to be needed for it.
 - **Letters**: the unit that goes with the place in the word is missed at the spaces by
-  0.06 to 0.18 nats, and with two seeds there are a dozen others that are missed more.
-  It is one among many.
+  0.06 to 0.18 nats, and in two seeds a dozen others are missed more. In the third it is
+  first, by little. Nowhere does it stand alone.
 
 Holding has its own limits. A unit at its mean is in a state that the network may never
 have been in; and of two units that hold the same, each can be spared while the other is
 there (exercise 5 takes them away together).
 
-## 10.7 To turn the counter's hand
+## 10.7 Setting the counter
 
 If the network reads the counter, we can lie to it. We hold the unit not at its mean but
 as it is, on average, at the 3rd letter of a line, or at the 28th, wherever the network
-really is, and ask after each word how likely it thinks a new line. Beside it, the
+really is, and ask after each word how probable it finds a new line. Beside it, the
 network left alone, where it really is at that place.
 """
 
@@ -633,10 +635,12 @@ if counts:
 
 # %% [markdown]
 r"""
-One number out of 128 decides. Told that it is at the end of a line, the network ends
-lines in the middle of them; told that it is at the beginning, it runs on over the edge.
-And the two curves are nearly the same: apart from this unit the network has hardly any
-idea of where it is. That, at last, is a cause, in one network.
+One number out of 128 decides. Told that it is at place 28, the network gives a new line
+about an even chance after any word; told that it is at place 3, less than one in a
+hundred, wherever it really is. And the two curves are nearly the same: on average,
+setting this one unit does what really being there does. Other units may still hold the
+place; the network makes little use of it. That is a cause, shown in this network and in
+one more of the study's seeds.
 
 ## 10.8 How long a unit remembers
 
@@ -677,8 +681,8 @@ plt.show()
 r"""
 Before training all units are alike: a forget bias of 1 gives $F = \sigma(1) = 0.73$ and
 a time constant of 3.2 letters, and the random weights spread it a little. Training has
-pulled them apart. On the wrapped text half of the units now forget within a letter or
-so, and a few have become slow, up to about a hundred letters.
+pulled them apart. In this seed on the wrapped text half of the units now forget within
+a letter or so, and a few have become slow, up to about a hundred letters.
 
 Is it the gate that decides how long a unit holds? Not by necessity: input gate and
 candidate can write the same thing again and again. So we measure what the cell really
@@ -710,7 +714,8 @@ for its in (wrapped, brackets):
 
 # %% [markdown]
 r"""
-They go together closely. And the counter? Its $\tau$ is a few letters only, though it
+They go together closely. (That is a correlation over units: it fits the gate deciding,
+and does not prove it.) And the counter? Its $\tau$ is a few letters only, though it
 counts to thirty: once a line its gate shuts, and by (10.2) that one letter outweighs
 the others. A mean over a text hides *when* a gate moves. Section 10.4 looked at that.
 
@@ -730,7 +735,8 @@ the one-hot vector $k$ steps back changes a little? That is one backward pass fo
 distances at once. But letters do not change a little.
 
 *By replacing it*: put another letter there, read on, and see how far the prediction has
-moved. The distance between predictions $p$ and $q$ is the Kullback-Leibler divergence,
+moved. For how far it moved from $p$ to $q$ we take the Kullback-Leibler divergence (no
+distance proper: it is not symmetric),
 
 $$
 \sum_v p_v \ln \frac{p_v}{q_v}. \tag{10.3}
@@ -774,10 +780,10 @@ assert abs(divergence - 0.0872) < 1e-4
 r"""
 Near by they agree, though one takes infinitely small steps and the other whole letters.
 Farther back they part: by the gradient the 15th letter matters less than half as much
-as the 10th, by replacement no less. Is that the counter? A letter
-that becomes a new line, or a new line that becomes a letter, sets it to another place;
-the tiny step of a gradient does not. To say "because" we need to take the cause away:
-replace once more, with the counter held, and then with some other unit held instead.
+as the 10th, by replacement no less. Is that the counter? A letter that becomes a new
+line, or a new line that becomes a letter, sets it to another place; the tiny step of a
+gradient hardly does. To say "because" we need to take the cause away: replace once
+more, with the counter held, and then with some other unit held instead.
 """
 
 
@@ -827,13 +833,12 @@ if counts:
 # %% [markdown]
 r"""
 With the counter held, what lies 15 or 20 letters back no longer matters. So it was the
-counter. A gradient alone would have told us that this network looks back ten letters.
-It is the right instrument for what a small step does, and training takes small steps;
-it says less about what a different text would do.
+counter. The gradient sees the counter too, but more faintly. It is the right instrument
+for small changes of the input; it says less about what a different text would do.
 
-## 10.10 The way of the states
+## 10.10 The path of the states
 
-So far we looked at units one by one. The whole state is a point in a space of 128
+So far we looked at units one by one. The hidden state is a point in a space of 128
 dimensions, and a text is a way through it. To see it we need a plane. **Principal
 components** give the one in which the points are spread the most: after the mean is
 taken off, the right singular vectors of the matrix of states, largest first.
@@ -906,11 +911,11 @@ assert fresh_right < 0.6
 
 # %% [markdown]
 r"""
-Three clouds, and nothing between them. The arrows follow the printed passage from space
-to space: across to a cloud when its bracket opens, about in it from word to word, and
-out of it when it closes. The network has built the little machine that
-wrote its text, with its three states. In the untrained network's plane they lie on top
-of one another.
+Three clouds, well apart. The arrows follow the printed passage from space to space:
+across to a cloud when its bracket opens, about in it from word to word, and out of it
+when it closes. They are the three states of the little machine that wrote the text;
+whether the network acts on them is exercise 6. In the untrained network's plane they
+lie on top of one another.
 
 Does such a plane always show what matters? Here is the same for the wrapped text, its
 first two components, and how they go with the place in the line:
@@ -947,8 +952,8 @@ spread, and the plane shows what is *large*, not what is *used*.
   nothing on the other; brackets that we strewed into the book's prose were not learned
   in 900 updates. (One seed each: that is a remark, no result.) Karpathy, Johnson and Li
   had more text, larger networks, and far more training.
-- **What the other units do.** Of 128 we named one or two. Most of what the network
-  knows is held by many units at once, and this chapter has no word for it.
+- **What the other units do.** Of 128 we named one or two. Holding most of them one at a
+  time costs almost nothing at the marks; what they do together we have not asked.
 - **That features are the right ones.** We searched for what we had thought of. A unit
   that keeps track of something that nobody thought of looks like noise.
 - **That holding a unit is harmless.** The mean may be a place where the state never is;
@@ -965,14 +970,15 @@ All instruments take any `LanguageModel` on an LSTM. A text of your own:
   `nn.LSTM` to within $10^{-12}$.
 - In two of three seeds a network on wrapped text has a unit that goes with the place in
   the line by 0.9. Held still, it costs 3 nats at the ends of lines and nothing
-  elsewhere; turned, it makes the network end a line anywhere.
+  elsewhere; set as at place 28, it makes a new line about an even chance after any
+  word.
 - Correlation is not learning: an untrained network has units and probes for the place
   in the word and for vowels. Correlation is not use: the unit that went best with
   brackets ranked 1st, 59th and 2nd of 128 when held.
 - Time constants start at 3 letters and are pulled apart by training, from below one to
-  a hundred and more. As means they hide when a gate shuts.
-- Gradient and replacement agree on near letters. What a counter does far back is seen
-  by replacement only.
+  tens or hundreds. As means they hide when a gate shuts.
+- Gradient and replacement agree on near letters. Farther back, what the counter does
+  shows more strongly by replacement.
 - The states of the brackets network, after spaces, lie in three clouds in a plane. What
   is used need not be what is spread.
 
