@@ -258,9 +258,9 @@ another text.
 
 # %%
 #| check: >-
-#|   Without a move the mark is below 0.03. At once the hidden state alone does what both
-#|   do, and the cell nothing; a word later the hidden state alone does less than half of
-#|   what both do, and both keep the mark above 0.08.
+#|   Without a move the mark is below 0.03. At once the hidden state alone does what
+#|   both do, and the cell nothing; a word later the hidden state alone does less than
+#|   half of what both do, and both keep the mark above 0.08.
 now, later = (
     dict(zip(found, p, strict=True)) for p in zip(*found.values(), strict=True)
 )
