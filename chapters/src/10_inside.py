@@ -260,7 +260,7 @@ columns = {"columns": 31}
 
 # %%
 #| fig-alt: >-
-#|   Eleven or so short lines of the book, each letter on orange, white or blue. The
+#|   Ten short lines of the book, each letter on orange, white or blue. The
 #|   colours change from letter to letter without a pattern that meets the eye.
 figures.letters(wrapped.text[shown], wrapped.seen.c[0, shown, 1], "cell 1", **columns)
 plt.show()

@@ -114,7 +114,7 @@ def joined(device="cpu"):
         if rank >= count:
             raise ValueError(
                 f"there are {count} GPUs for {os.environ['LOCAL_WORLD_SIZE']} "
-                "processes: start fewer, or give --device cpu"
+                "processes of this machine: start fewer, or give --device cpu"
             )
         device = torch.device("cuda", rank)
         torch.cuda.set_device(device)

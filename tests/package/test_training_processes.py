@@ -116,13 +116,31 @@ def started(monkeypatch):
 def test_a_process_that_has_gone_is_named_as_such(started, by):
     with pytest.raises(ConnectionError, match="another process has gone"), joined():
         raise RuntimeError(f"[tcp/pair.cc:553] Connection {by}")
-    assert started == [1]
+    assert started == []  # to take leave of the others, one would have to wait for them
 
 
 def test_any_other_error_comes_through_as_it_is(started):
     with pytest.raises(RuntimeError, match="^shapes differ$"), joined():
         raise RuntimeError("shapes differ")
+    assert started == []
+
+
+def test_after_a_good_end_the_processes_part(started):
+    with joined():
+        assert started == []
     assert started == [1]
+
+
+def test_more_processes_than_gpus_are_named(monkeypatch):
+    for name, value in {
+        "WORLD_SIZE": 2,
+        "LOCAL_WORLD_SIZE": 2,
+        "LOCAL_RANK": 1,
+    }.items():
+        monkeypatch.setenv(name, str(value))
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 1)
+    with pytest.raises(ValueError, match="1 GPUs for 2 processes of"), joined("cuda"):
+        pass
 
 
 # two processes beside one
