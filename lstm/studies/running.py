@@ -31,7 +31,6 @@ NAMES = (
     "mnist",
     "perplexity",
     "inside",
-    "loops",
 )
 RESULTS = Path(__file__).resolve().parents[1] / "results/studies"
 EVERY = 10  # seconds, after which the file is written
