@@ -201,7 +201,7 @@ history = lstm.fit(model, batches, config, optimizer=optimizer)
 
 test = Minibatches(images.test_x, images.test_y, size=1000)
 found = lstm.evaluate(model, test)
-print(f"{len(history.losses):,} updates of 100 images", end="; ")
+print(f"{len(history.losses):,} updates of 100 images")
 print("loss at every 100th of the last 600:", end=" ")
 print(*(f"{loss:.2f}" for loss in history.losses[-501::100]))
 print(f"accuracy on {found.count:,} test images: {found.accuracy:.2%}", end="; ")

@@ -31,6 +31,7 @@ temperature does to the text that it writes, and how much of that text is recite
 import bz2
 import lzma
 import math
+import textwrap
 import zlib
 from collections import Counter, defaultdict
 from fractions import Fraction
@@ -531,7 +532,7 @@ for name, setting in restraints.items():
 print(studies.about("perplexity"))
 print("validation at four rates, seed 0; at 0.032 training and test of three seeds")
 best = min(studied, key=lambda row: row["validation"])
-print(f"lowest on the validation pages: {best['model']}, rate {best['lr']:g}", end="; ")
+print(f"lowest on the validation pages: {best['model']}, rate {best['lr']:g}")
 print(f"test {best['carried']:.3f}, order 6 {levels['test'][6]:.3f}")
 tenths = [ppl(tenth) for tenth in counting(6, test).tensor_split(10)]
 print(f"order 6 in tenths of the test pages: {min(tenths):.2f} to {max(tenths):.2f}")
@@ -730,7 +731,7 @@ pays more, it pays much more.
 
 # %% tags=["nbval-ignore-output"]
 ahead = network_bits < counted
-print(f"letters at which the network is ahead {ahead.double().mean():.0%}", end="; ")
+print(f"letters at which the network is ahead {ahead.double().mean():.0%}")
 print(
     f"there by {(counted - network_bits)[ahead].mean():.2f} bits on average, ", end=""
 )
@@ -1323,7 +1324,8 @@ marks, brackets and underscores:
 # %% tags=["nbval-ignore-output"]
 coin = torch.Generator().manual_seed(2)
 sampling = {"temperature": 0.7, "generator": coin}
-print(lstm.generate(writer, signs, "The ", 400, **sampling))
+for line in lstm.generate(writer, signs, "The ", 400, **sampling).splitlines():
+    print(textwrap.fill(line, 80))
 
 # %% [markdown]
 r"""

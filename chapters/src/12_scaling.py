@@ -101,8 +101,8 @@ same weights.
 #| fig-alt: >-
 #|   From left to right: a minibatch of eight items, five blue and three orange. The
 #|   blue ones go to rank 0, the others to rank 1. Both have the same weights; the
-#|   gradient of the five times 5/8 and that of the three times 3/8 meet in a plus, the
-#|   all-reduce, from which both take the same step.
+#|   gradient of the five times five eighths and that of the three times three eighths
+#|   meet in a plus, the all-reduce, from which both take the same step.
 figures.processes((5, 3))
 plt.show()
 

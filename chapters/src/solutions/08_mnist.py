@@ -221,10 +221,11 @@ r"""
 
 Let $a$ be the number of images on which only the first model is right and $b$ that on
 which only the second is. The accuracies differ by $(a - b) / M$; all other images have
-no say. If the models were equally good, each of the $a + b$ would be a fair coin, so
-that $a - b$ has the standard deviation $\sqrt{a + b}$. By (8.1), as if each model had
-images of its own, it would be $\sqrt{s_1^2 + s_2^2}$ for the difference of the shares.
-The exact probability of a split as uneven as this is the **sign test**.
+no say. If the models were equally good, each of the others would be a fair coin, so
+that the difference of the two counts has the standard deviation $\sqrt{a + b}$. By
+(8.1), as if each model had images of its own, it would be $\sqrt{s_1^2 + s_2^2}$ for
+the difference of the shares. The exact probability of a split as uneven as this is the
+**sign test**.
 """
 
 # %% tags=["nbval-ignore-output"]
