@@ -64,8 +64,6 @@ def train(args):
     given = {n: getattr(args, n) for n in OPTIONS if getattr(args, n, None) is not None}
     if given.get("clip") == 0:
         given["clip"] = None
-    if given.get("layer") == "scratch" and not args.resume:
-        given.setdefault("dropout", 0.0)  # there is none in the notes' code
     if args.task == "digits" and args.bidirectional:
         given["bidirectional"] = True
     if args.resume and args.out and Path(args.resume) != Path(args.out):
@@ -96,6 +94,8 @@ def run(name, folder, given, there, args, world, device):
         if there:
             task = runs.going_on(folder, name, given)
         else:
+            if given.get("layer") == "scratch":
+                given = {"dropout": 0.0} | given  # there is none in the notes' code
             task = runs.TASKS[name](replace(runs.DEFAULTS[name], **given))
             if args.resume:
                 say(f"nothing was saved in {folder} yet: beginning anew")

@@ -13,6 +13,7 @@ import torch
 from lstm import History, runs
 from lstm.command import main
 from lstm.training import load, locked
+from writers import another_writer
 
 STORY = "It was a dark night; the clock struck one. 'Who is there?' she said.\n" * 12
 SMALL = "--hidden-size 8 --batch 4 --length 16 --steps 6"
@@ -187,6 +188,12 @@ def test_where_nothing_was_saved_it_begins_and_says_so(run, story, tmp_path):
     assert (folder / "model.pt").exists()
 
 
+def test_the_notes_code_may_begin_by_resume_too(run, story, tmp_path):
+    options = f"{SMALL} --layer scratch --resume {tmp_path / 'a'}"
+    for _ in range(2):  # begun, and gone on with
+        assert run(f"train text --data {story} {options}")[0] == 0
+
+
 def test_at_a_constant_rate_there_may_be_more_steps(run, story, tmp_path):
     line = f"train text --data {story} {SMALL} --schedule constant"
     run(f"{line} --out {tmp_path / 'a'}")
@@ -328,16 +335,8 @@ def test_damaged_settings_are_named(run, trained, content):
 
 
 def test_a_run_that_another_writes_to_is_left_alone(run, story, tmp_path):
-    program = (
-        "import sys; from lstm.training import locked\n"
-        "with locked(sys.argv[1]): print('mine', flush=True); input()"
-    )
-    command = [sys.executable, "-c", program, str(tmp_path)]
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
-    with subprocess.Popen(command, **pipes) as other:
-        other.stdout.readline()
+    with another_writer(tmp_path):
         code, _, moaned = run(f"train text --data {story} {SMALL} --out {tmp_path}")
-        other.kill()
     assert (code, "another run is writing to" in moaned) == (2, True)
     with locked(tmp_path):
         assert not (tmp_path / "settings.json").exists()

@@ -12,6 +12,7 @@ from torch.testing import assert_close
 
 from lstm import History, TrainConfig, fit
 from lstm.training import load, load_weights, locked, save
+from writers import another_writer
 
 DATA = [
     (torch.randn(8, 3, generator=torch.Generator().manual_seed(0)), torch.arange(8) % 2)
@@ -164,22 +165,14 @@ def test_a_folder_with_a_run_is_not_written_over(tmp_path):
     assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
-def test_a_second_run_in_a_folder_is_refused_and_the_first_goes_on(tmp_path):
-    program = (
-        "import sys; from lstm.training import locked\n"
-        "with locked(sys.argv[1]): print('mine', flush=True); input()"
-    )
-    command = [sys.executable, "-c", program, str(tmp_path)]
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
-    with subprocess.Popen(command, **pipes) as other:
-        assert other.stdout.readline() == "mine\n"
+def test_a_second_run_in_a_folder_is_refused_until_the_first_is_gone(tmp_path):
+    with another_writer(tmp_path):
         with pytest.raises(
             BlockingIOError, match=f"another run is writing to {tmp_path}"
         ):
             keep(tmp_path)
         assert {path.name for path in tmp_path.iterdir()} == {".lock"}
-        other.kill()  # and the lock goes with it
-    keep(tmp_path)
+    keep(tmp_path)  # it was killed, and the lock went with it
 
 
 def test_a_folder_is_free_again_after_an_error(tmp_path):
