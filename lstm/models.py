@@ -42,9 +42,13 @@ class SequenceTagger(nn.Module):
 
     def step(self, symbols, state=None):
         """symbols: (N, L), indices   ->   scores: (N, L, C), the layer's last state"""
+        # in the layer's own order of axes: the linear layer copies any other
+        swap = not self.layer.batch_first
+        symbols = symbols.T if swap else symbols
         vectors = one_hot(symbols, self.layer.input_size).to(self.linear.weight.dtype)
-        output, state = run(self.layer, vectors, state)
-        return self.linear(self.dropout(output)), state
+        output, state = self.layer(vectors, state)
+        scores = self.linear(self.dropout(output))
+        return scores.transpose(0, 1) if swap else scores, state
 
 
 class LanguageModel(SequenceTagger):
