@@ -10,7 +10,6 @@ input's number type; torch's depend on the library that it calls.
 
 import math
 import warnings
-from functools import partial
 
 import torch
 from torch import nn
@@ -91,6 +90,10 @@ class RNNBase(nn.Module):
         Raises what torch raises, naming what was given and expected: see `lstm.checks`.
         """
         checks.layer_call(self, input, hx)
+        return self.along(input, hx)
+
+    def along(self, input, hx):
+        """Bring every form of input into one, run the layers, and bring it back."""
         if isinstance(input, PackedSequence):
             data, batch_sizes, order, back = input
             batch_sizes = batch_sizes.tolist()
@@ -116,7 +119,6 @@ class RNNBase(nn.Module):
 
     def run_layers(self, inputs, state, batch_sizes=None):
         """inputs: (L, N, D), or packed, with batch_sizes   ->   output; last state"""
-        run = partial(scan_packed, batch_sizes=batch_sizes) if batch_sizes else scan
         all_weights, ends = self.all_weights, []
         for layer in range(self.num_layers):
             if layer > 0:
@@ -128,11 +130,18 @@ class RNNBase(nn.Module):
                 w_ih, w_hh, *others = all_weights[k]
                 biases = [] if self.bias else [None, None]
                 weights = [w_ih, w_hh, *biases, *others]
-                output, end = run(self.step, inputs, start, weights, reverse=reverse)
+                output, end = self.run(inputs, start, weights, batch_sizes, reverse)
                 outputs.append(output)
                 ends.append(end)
-            inputs = torch.cat(outputs, dim=-1)  # (L, N, directions * P)
+            # (L, N, directions * P)
+            inputs = torch.cat(outputs, dim=-1) if len(outputs) > 1 else outputs[0]
         return inputs, tuple(torch.stack(s) for s in zip(*ends, strict=True))
+
+    def run(self, inputs, state, weights, batch_sizes=None, reverse=False):
+        """One layer in one direction: `lstm.scan`, or packed, with batch_sizes."""
+        if batch_sizes is None:
+            return scan(self.step, inputs, state, weights, reverse)
+        return scan_packed(self.step, inputs, state, weights, batch_sizes, reverse)
 
     def extra_repr(self):
         """The arguments that are not at their defaults, as torch shows them."""

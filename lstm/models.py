@@ -45,8 +45,12 @@ class SequenceTagger(nn.Module):
         # in the layer's own order of axes: the linear layer copies any other
         swap = not self.layer.batch_first
         symbols = symbols.T if swap else symbols
-        vectors = one_hot(symbols, self.layer.input_size).to(self.linear.weight.dtype)
-        output, state = self.layer(vectors, state)
+        if hasattr(self.layer, "look_up"):  # one-hot vectors need not be made
+            output, state = self.layer.look_up(symbols, state)
+        else:
+            vectors = one_hot(symbols, self.layer.input_size)
+            vectors = vectors.to(self.linear.weight.dtype)
+            output, state = self.layer(vectors, state)
         scores = self.linear(self.dropout(output))
         return scores.transpose(0, 1) if swap else scores, state
 

@@ -897,7 +897,7 @@ and the arithmetic is elsewhere.
 | 2. keep them as one flat list | `_flat_weights`, `flatten_parameters` | `all_weights`, on demand |
 | 3. check what is given | `forward`, `check_forward_args` | `checks.layer_call` |
 | 4. put a packed batch's states in order | `permute_hidden` | `permute` |
-| 5. compute | `_VF.lstm`, `_VF.gru`, in C++ | `run_layers`, `scan`, `scan_packed` |
+| 5. compute | `_VF.lstm`, `_VF.gru`, in C++ | `along`, `run_layers`, `scan`, `scan_packed` |
 | 6. hand back | `forward`, at its end: packed, unbatched or batched, as it came | `forward`, likewise |
 
 **Steps 1 and 2.** The constructor makes the parameters layer by layer, direction by
@@ -1070,8 +1070,6 @@ is where LSTM and GRU differ: a pair, or one tensor.)
 """
 
 # %%
-from functools import partial
-
 from lstm import checks, scan_packed
 
 
@@ -1085,6 +1083,11 @@ def forward(self, input, hx=None):
     Raises what torch raises, naming what was given and expected: see `lstm.checks`.
     """
     checks.layer_call(self, input, hx)
+    return self.along(input, hx)
+
+
+def along(self, input, hx):
+    """Bring every form of input into one, run the layers, and bring it back."""
     if isinstance(input, PackedSequence):
         data, batch_sizes, order, back = input
         batch_sizes = batch_sizes.tolist()
@@ -1114,7 +1117,6 @@ there are no biases, `None` stands in their place.
 # lstm/layers.py, class RNNBase
 def run_layers(self, inputs, state, batch_sizes=None):
     """inputs: (L, N, D), or packed, with batch_sizes   ->   output; last state"""
-    run = partial(scan_packed, batch_sizes=batch_sizes) if batch_sizes else scan
     all_weights, ends = self.all_weights, []
     for layer in range(self.num_layers):
         if layer > 0:
@@ -1126,11 +1128,19 @@ def run_layers(self, inputs, state, batch_sizes=None):
             w_ih, w_hh, *others = all_weights[k]
             biases = [] if self.bias else [None, None]
             weights = [w_ih, w_hh, *biases, *others]
-            output, end = run(self.step, inputs, start, weights, reverse=reverse)
+            output, end = self.run(inputs, start, weights, batch_sizes, reverse)
             outputs.append(output)
             ends.append(end)
-        inputs = torch.cat(outputs, dim=-1)  # (L, N, directions * P)
+        # (L, N, directions * P)
+        inputs = torch.cat(outputs, dim=-1) if len(outputs) > 1 else outputs[0]
     return inputs, tuple(torch.stack(s) for s in zip(*ends, strict=True))
+
+
+def run(self, inputs, state, weights, batch_sizes=None, reverse=False):
+    """One layer in one direction: `lstm.scan`, or packed, with batch_sizes."""
+    if batch_sizes is None:
+        return scan(self.step, inputs, state, weights, reverse)
+    return scan_packed(self.step, inputs, state, weights, batch_sizes, reverse)
 
 
 # %% [markdown]
@@ -1141,8 +1151,8 @@ notices.
 """
 
 # %%
-lstm.layers.RNNBase.forward = forward
-lstm.layers.RNNBase.run_layers = run_layers
+lstm.layers.RNNBase.forward, lstm.layers.RNNBase.along = forward, along
+lstm.layers.RNNBase.run_layers, lstm.layers.RNNBase.run = run_layers, run
 torch.manual_seed(0)
 arguments = {"num_layers": 3, "bidirectional": True, "proj_size": 4}
 theirs = nn.LSTM(10, 20, **arguments).double()

@@ -32,7 +32,11 @@ lstm train digits --resume run                    go on where it stopped
 }
 OPTIONS = {  # name: how it is read, its letter, what it is
     "data": (str, "DATA", "what to train on"),
-    "layer": (runs.LAYERS, None, "torch's layer, the package's, or the notes' code"),
+    "layer": (
+        runs.LAYERS,
+        None,
+        "torch's layer, the package's, its fast one, or the notes' code",
+    ),
     "cell": (runs.CELLS, None, "which recurrent layer"),
     "hidden_size": (int, "H", "units of a layer"),
     "num_layers": (int, "K", "layers"),

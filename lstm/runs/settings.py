@@ -7,7 +7,7 @@ from lstm.data.text import CORPORA
 from lstm.training import TrainConfig
 
 CELLS = "LSTM", "GRU", "RNN"
-LAYERS = "torch", "ours", "scratch"
+LAYERS = "torch", "ours", "fast", "scratch"
 
 
 @dataclass(frozen=True)
@@ -16,7 +16,7 @@ class Settings:
 
     task: str  # "text" or "digits"
     data: str | None = None  # a corpus by name, or a path; None: what can be had
-    layer: str = "torch"  # or "ours", "scratch"
+    layer: str = "torch"  # or "ours", "fast", "scratch"
     cell: str = "LSTM"  # or "GRU", "RNN"
     hidden_size: int = 256
     num_layers: int = 1
@@ -46,7 +46,7 @@ class Settings:
         if self.layer == "scratch" and not plain:
             raise ValueError(
                 "the functions from scratch are a language model of one layer without "
-                "dropout: take --layer ours or torch"
+                "dropout: take --layer ours, fast or torch"
             )
         if self.cell == "RNN" and self.layer != "torch":
             raise ValueError(

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from torch import nn
 
-from lstm import data, layers, scratch
+from lstm import data, fast, layers, scratch
 from lstm.data.text import CORPORA, EMBEDDED
 from lstm.models import (
     LanguageModel,
@@ -15,7 +15,11 @@ from lstm.models import (
     open_forget_gate,
 )
 
-OURS = {"LSTM": layers.LSTM, "GRU": layers.GRU}
+LAYERS = {
+    "torch": {"LSTM": nn.LSTM, "GRU": nn.GRU, "RNN": nn.RNN},
+    "ours": {"LSTM": layers.LSTM, "GRU": layers.GRU},
+    "fast": {"LSTM": fast.LSTM, "GRU": fast.GRU},
+}
 SCRATCH = {
     "LSTM": (scratch.get_lstm_params, scratch.init_lstm_state, scratch.scratch_lstm),
     "GRU": (scratch.get_gru_params, scratch.init_gru_state, scratch.scratch_gru),
@@ -138,9 +142,7 @@ def language_model(settings, size):
 
 def recurrent(settings, input_size, **options):
     """The recurrent layer that the settings name."""
-    s, kinds = settings, OURS
-    if s.layer == "torch":
-        kinds = {"LSTM": nn.LSTM, "GRU": nn.GRU, "RNN": nn.RNN}
+    s, kinds = settings, LAYERS[settings.layer]
     between = s.dropout if s.num_layers > 1 else 0.0
     options |= {"num_layers": s.num_layers, "dropout": between}
     layer = kinds[s.cell](input_size, s.hidden_size, **options)

@@ -12,6 +12,7 @@ FLOORS = [
     ("ground", {"atomic", "checks", "data", "devices", "tables"}),
     ("equations", {"backward", "scratch", "shapes", "steps"}),
     ("layers", {"cells", "convert", "layers"}),
+    ("fast layers", {"fast"}),
     ("show", {"figures"}),
     ("use", {"d2l", "models", "training"}),
     ("prove and look inside", {"bench", "inside", "parity", "runs"}),

@@ -1,0 +1,446 @@
+// An LSTM or a GRU through time on a CPU: one parallel region for all steps.
+//
+// N batch   L sequence length   H hidden size   V vector: as many units as a register has
+// R rows: all vectors of a batch, those of step 0, then those of step 1, as packed ones
+// P products: the sums of a unit that its old state takes part in; LSTM 4, GRU 3
+//
+// What does not hang on the step before is one product for all steps and left to ATen:
+// the input's part of the sums before, the gradients of the weights after. A tile is
+// some sequences times one vector of units. Its sums stay in registers from the product
+// to the gates, so that between the two nothing is written.
+//
+//   values (R, 4H)   LSTM: sums of the input, then the gates i, f, g, o
+//                    GRU: the same of n, r, z; then n, r, z, q, the state's part of n
+//   slopes (R, 4H)   derivatives of the loss by the sums, in the same order
+//   hidden, cells    (R + N, H), the N first states before the rows, or behind them when
+//                    the direction is reverse; a GRU has no cells
+
+#include <ATen/Dispatch.h>
+#include <ATen/Parallel.h>
+#include <ATen/core/Tensor.h>
+#include <ATen/cpu/vec/functional.h>
+#include <ATen/cpu/vec/vec.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/zeros.h>
+#include <torch/library.h>
+
+#ifdef _OPENMP
+#include <omp.h>
+#else
+static int omp_get_thread_num() { return 0; }
+static int omp_get_num_threads() { return 1; }
+#endif
+
+namespace {
+
+using Int = int64_t;
+template <typename T>
+using Vec = at::vec::Vectorized<T>;
+template <typename T>
+constexpr Int WIDTH = Vec<T>::size();
+
+template <typename T>
+Vec<T> load(const T* p, Int n = WIDTH<T>) {
+  return Vec<T>::loadu(p, n);
+}
+
+void fetch(const void* p) {  // into the cache, before it is needed
+#ifdef __GNUC__
+  __builtin_prefetch(p);
+#endif
+}
+
+// float: by one exponential, right to about 1e-7, which is what a float can hold near 1
+template <typename T>
+Vec<T> sigmoid(Vec<T> x) {
+  return Vec<T>(1) / (Vec<T>(1) + x.neg().exp_u20());
+}
+Vec<float> tanh(Vec<float> x) {
+  return Vec<float>(1) - Vec<float>(2) / (Vec<float>(1) + (x + x).exp_u20());
+}
+Vec<double> tanh(Vec<double> x) { return x.tanh(); }
+
+// Which rows are computed in which order, and which follows which.
+struct Rows {
+  std::vector<Int> size, begin;  // of each step
+  Int steps, batch = 0, count = 0;
+  bool reverse;
+
+  Rows(at::IntArrayRef sizes, bool reverse)
+      : size(sizes.vec()), steps(sizes.size()), reverse(reverse) {
+    for (Int n : size) {
+      begin.push_back(count);
+      count += n;
+      batch = std::max(batch, n);
+    }
+  }
+  Int step(Int k) const { return reverse ? steps - 1 - k : k; }
+  bool runs(Int t, Int n) const { return 0 <= t && t < steps && n < size[t]; }
+  // where the state of a row, and the one it comes from, lie among the states
+  Int state(Int t, Int n) const { return (reverse ? 0 : batch) + begin[t] + n; }
+  Int before(Int t, Int n) const {
+    const Int last = reverse ? t + 1 : t - 1;
+    return runs(last, n) ? state(last, n) : (reverse ? count : 0) + n;
+  }
+  // the row computed next of a sequence, -1 at its end; the one computed first
+  Int after(Int t, Int n) const {
+    const Int next = reverse ? t - 1 : t + 1;
+    return runs(next, n) ? begin[next] + n : -1;
+  }
+  Int first(Int n) const {
+    Int t = reverse ? steps - 1 : 0;
+    while (!runs(t, n)) --t;
+    return begin[t] + n;
+  }
+};
+
+// A thread's part of every step: some sequences, which wait for nobody, or some vectors
+// of units, and then all wait for one another after each step.
+struct Share {
+  Int unit, units, row, rows;  // from, to
+  bool wait;
+
+  Share(Int vectors, Int batch, bool by_units) {
+    const Int me = omp_get_thread_num(), all = omp_get_num_threads();
+    unit = by_units ? vectors * me / all : 0;
+    units = by_units ? vectors * (me + 1) / all : vectors;
+    row = by_units ? 0 : batch * me / all;
+    rows = by_units ? batch : batch * (me + 1) / all;
+    wait = by_units && all > 1;
+  }
+  void barrier() const {
+    if (wait) {
+#pragma omp barrier
+    }
+  }
+};
+
+// Calls f(row, m) for tiles of m <= M rows, as equal as can be; m is known when this is
+// compiled, so that a tile's sums can be held in registers.
+template <int M, class F>
+void with_size(Int m, F&& f) {
+  if constexpr (M > 1) {
+    if (m < M) return with_size<M - 1>(m, f);
+  }
+  f(std::integral_constant<int, M>());
+}
+template <int M, class F>
+void in_tiles(Int row, Int end, F&& f) {
+  while (row < end) {
+    const Int tiles = (end - row + M - 1) / M, size = (end - row + tiles - 1) / tiles;
+    with_size<M>(size, [&](auto m) { f(row, m); });
+    row += size;
+  }
+}
+
+// sums[m][p] += the sum over k of a[m][k] * panel[k][p]
+template <typename T, int M, int P>
+void product(Vec<T> (&sums)[M][P], const T* const (&a)[M], const T* panel, Int K) {
+  Vec<T> s[M][P];  // nothing else can point to these, so that they stay in registers
+  for (int m = 0; m < M; ++m) std::copy_n(sums[m], P, s[m]);
+  for (Int k = 0; k < K; ++k, panel += P * WIDTH<T>) {
+    Vec<T> w[P];
+    for (int p = 0; p < P; ++p) w[p] = load(panel + p * WIDTH<T>);
+    for (int m = 0; m < M; ++m) {
+      const Vec<T> x(a[m][k]);
+      for (int p = 0; p < P; ++p) s[m][p] = at::vec::fmadd(x, w[p], s[m][p]);
+    }
+  }
+  for (int m = 0; m < M; ++m) std::copy_n(s[m], P, sums[m]);
+}
+
+// The same from weights as they lie, in rows of H, for n units: no panel has to be made.
+template <typename T, int M, int P>
+void dots(Vec<T> (&sums)[M][P], const T* const (&a)[M], const T* w, Int H, Int n) {
+  T out[M][P][WIDTH<T>] = {};
+  for (Int j = 0; j < n; ++j, w += H) {
+    Vec<T> part[M][P];
+    for (auto& row : part) std::fill(row, row + P, Vec<T>(0));
+    for (Int k = 0; k < H; k += WIDTH<T>) {
+      const Int some = std::min(WIDTH<T>, H - k);
+      for (int m = 0; m < M; ++m) {
+        const auto x = load(a[m] + k, some);
+        for (int p = 0; p < P; ++p)
+          part[m][p] = at::vec::fmadd(x, load(w + p * H * H + k, some), part[m][p]);
+      }
+    }
+    const auto add = [](Vec<T>& x, Vec<T>& y) { return x + y; };
+    for (int m = 0; m < M; ++m)
+      for (int p = 0; p < P; ++p)
+        out[m][p][j] = at::vec::vec_reduce_all<T>(add, part[m][p], WIDTH<T>);
+  }
+  for (int m = 0; m < M; ++m)
+    for (int p = 0; p < P; ++p) sums[m][p] = sums[m][p] + load(out[m][p]);
+}
+
+// The weights (P*H, H) in the order in which tiles read them.
+template <int P, typename T>
+void make_panel(const T* w, T* panel, Int u, Int H) {  // (H, P, V): units u, u+1, ...
+  constexpr Int V = WIDTH<T>, BLOCK = 16;
+  const Int n = std::min(V, H - u);
+  for (Int begin = 0; begin < H; begin += BLOCK)
+    for (Int p = 0; p < P; ++p)
+      for (Int j = 0; j < V; ++j)
+        for (Int k = begin; k < std::min(begin + BLOCK, H); ++k)
+          panel[(k * P + p) * V + j] = j < n ? w[(p * H + u + j) * H + k] : T(0);
+}
+template <int Q, typename T>
+void make_panel_back(const T* w, T* panel, Int u, Int K, Int H) {  // (K, Q, V)
+  const Int n = std::min(Q * WIDTH<T>, H - u);
+  for (Int k = 0; k < K; ++k, panel += Q * WIDTH<T>) {
+    std::copy_n(w + k * H + u, n, panel);
+    std::fill(panel + n, panel + Q * WIDTH<T>, T(0));
+  }
+}
+
+// The cells: what becomes of a unit's sums, and of the derivatives on their way back.
+// x: the input's sums   v, d: rows of values and slopes   old: c, in a GRU h, before
+// carry: what the next step hands back beside the products; all at a vector of n units
+struct LSTM {
+  static constexpr int P = 4, SKIP = 0;  // slopes (H each) before those of the products
+
+  template <typename T>
+  static void forward(const Vec<T> (&s)[4], const T* x, const T*, T* v, const T* old, T* c,
+                      T* h, Int H, Int n) {
+    const auto i = sigmoid(s[0] + load(x, n)), f = sigmoid(s[1] + load(x + H, n));
+    const auto g = tanh(s[2] + load(x + 2 * H, n)), o = sigmoid(s[3] + load(x + 3 * H, n));
+    const auto cell = f * load(old, n) + i * g;
+    i.store(v, n), f.store(v + H, n), g.store(v + 2 * H, n), o.store(v + 3 * H, n);
+    cell.store(c, n), (o * tanh(cell)).store(h, n);
+  }
+  template <typename T>
+  static void backward(Vec<T> d_h, T* carry, const T* v, T* d, const T* old, const T* c,
+                       Int H, Int n) {
+    const auto i = load(v, n), f = load(v + H, n), g = load(v + 2 * H, n);
+    const auto o = load(v + 3 * H, n), shown = tanh(load(c, n)), one = Vec<T>(1);
+    const auto d_c = load(carry, n) + d_h * o * (one - shown * shown);
+    (d_c * g * i * (one - i)).store(d, n);
+    (d_c * load(old, n) * f * (one - f)).store(d + H, n);
+    (d_c * i * (one - g * g)).store(d + 2 * H, n);
+    (d_h * shown * o * (one - o)).store(d + 3 * H, n);
+    (d_c * f).store(carry, n);
+  }
+  template <typename T>
+  static Vec<T> into_first(Vec<T> d_h, const T*, Int) { return d_h; }
+};
+
+struct GRU {
+  static constexpr int P = 3, SKIP = 1;
+
+  template <typename T>
+  static void forward(const Vec<T> (&s)[3], const T* x, const T* bias, T* v, const T* old,
+                      T*, T* h, Int H, Int n) {
+    const auto r = sigmoid(s[0] + load(x + H, n)), z = sigmoid(s[1] + load(x + 2 * H, n));
+    const auto q = s[2] + load(bias, n), candidate = tanh(load(x, n) + r * q);
+    candidate.store(v, n), r.store(v + H, n), z.store(v + 2 * H, n), q.store(v + 3 * H, n);
+    (candidate + z * (load(old, n) - candidate)).store(h, n);
+  }
+  template <typename T>
+  static void backward(Vec<T> d_h, T* carry, const T* v, T* d, const T* old, const T*,
+                       Int H, Int n) {
+    const auto candidate = load(v, n), r = load(v + H, n), z = load(v + 2 * H, n);
+    const auto q = load(v + 3 * H, n), one = Vec<T>(1);
+    d_h = d_h + load(carry, n);
+    const auto d_n = d_h * (one - z) * (one - candidate * candidate);
+    d_n.store(d, n);
+    (d_n * q * r * (one - r)).store(d + H, n);
+    (d_h * (load(old, n) - candidate) * z * (one - z)).store(d + 2 * H, n);
+    (d_n * r).store(d + 3 * H, n);
+    (d_h * z).store(carry, n);
+  }
+  template <typename T>
+  static Vec<T> into_first(Vec<T> d_h, const T* carry, Int n) { return d_h + load(carry, n); }
+};
+
+// By sequences while the weights fit into each core's own cache; else each core keeps to
+// its part of them.
+bool by_units(const Rows& rows, const at::Tensor& w, Int threads) {
+  return rows.batch < 4 * threads || w.nbytes() > (3 << 19);
+}
+Int crew(const Rows& rows, const at::Tensor& w) {  // a small step is faster alone
+  return rows.batch * w.numel() < (1 << 17) ? 1 : at::get_num_threads();
+}
+template <typename T>
+at::Tensor room(Int size) {
+  return at::empty({size}, c10::CppTypeToScalarType<T>::value);
+}
+
+// sums: the values, or with tokens a table of rows, one for each token
+// bias: (H), of the GRU's q
+template <class Cell, typename T>
+void run_forward(const Rows& rows, const at::Tensor& sums, const Int* tokens,
+                 const at::Tensor& bias, const at::Tensor& values, const at::Tensor& hidden,
+                 const at::Tensor& cells, const at::Tensor& w) {
+  constexpr int P = Cell::P;
+  constexpr Int V = WIDTH<T>;
+  const Int H = w.size(1), vectors = (H + V - 1) / V, threads = crew(rows, w);
+  const Int S = values.stride(0), S_x = sums.stride(0);
+  const bool panels = rows.count >= 8;  // else to make them takes longer than they save
+  const at::Tensor kept = room<T>(panels ? vectors * H * P * V : 0);
+  const T *x = sums.data_ptr<T>(), *b = bias.data_ptr<T>(), *weights = w.data_ptr<T>();
+  T *v = values.data_ptr<T>(), *h = hidden.data_ptr<T>(), *panel = kept.data_ptr<T>();
+  T* c = P == 4 ? cells.data_ptr<T>() : h;  // what the old state is read from
+#pragma omp parallel num_threads(threads)
+  {
+    const Share packing(vectors, rows.batch, true);
+    for (Int j = packing.unit; panels && j < packing.units; ++j)
+      make_panel<P>(weights, panel + j * H * P * V, j * V, H);
+#pragma omp barrier
+    const Share share(vectors, rows.batch, by_units(rows, w, threads));
+    for (Int k = 0; k < rows.steps; ++k, share.barrier()) {
+      const Int t = rows.step(k), end = std::min(share.rows, rows.size[t]);
+      for (Int j = share.unit; j < share.units; ++j) {
+        const Int u = j * V, n = std::min(V, H - u);
+        in_tiles<24 / P>(share.row, end, [&](Int row, auto size) {
+          constexpr int M = size;
+          const T *own[M], *a[M];
+          Vec<T> s[M][P];
+          for (int m = 0; m < M; ++m) {
+            const Int at = rows.begin[t] + row + m, old = rows.before(t, row + m) * H;
+            own[m] = x + (tokens ? tokens[at] : at) * S_x + u;
+            a[m] = h + old;
+            for (int p = 0; p < 4; ++p) fetch(own[m] + p * H), fetch(v + at * S + u + p * H);
+            fetch(c + old + u);
+            std::fill(s[m], s[m] + P, Vec<T>(0));
+          }
+          if (panels) product(s, a, panel + j * H * P * V, H);
+          else dots(s, a, weights + u * H, H, n);
+          for (int m = 0; m < M; ++m) {
+            const Int at = rows.begin[t] + row + m, now = rows.state(t, row + m) * H + u;
+            const T* old = c + rows.before(t, row + m) * H + u;
+            Cell::forward(s[m], own[m], b + u, v + at * S + u, old, c + now, h + now, H, n);
+          }
+        });
+      }
+    }
+  }
+}
+
+// d_last: (N, H), of the last h   carry: (N, H), of the last c, then of the first
+// d_first: (N, H), of the first h
+template <class Cell, typename T>
+void run_backward(const Rows& rows, const at::Tensor& d_outputs, const at::Tensor& d_last,
+                  const at::Tensor& carry, const at::Tensor& d_first,
+                  const at::Tensor& values, const at::Tensor& slopes,
+                  const at::Tensor& hidden, const at::Tensor& cells, const at::Tensor& w) {
+  constexpr int P = Cell::P, Q = 2;
+  constexpr Int V = WIDTH<T>;
+  const Int H = w.size(1), K = P * H, vectors = (H + Q * V - 1) / (Q * V);
+  const Int S = values.stride(0), threads = crew(rows, w);
+  const at::Tensor kept = room<T>(vectors * K * Q * V), zeros = room<T>(K).zero_();
+  const T *d_y = d_outputs.data_ptr<T>(), *d_end = d_last.data_ptr<T>();
+  const T *v = values.data_ptr<T>(), *weights = w.data_ptr<T>();
+  const T* c = P == 4 ? cells.data_ptr<T>() : hidden.data_ptr<T>();
+  T *d = slopes.data_ptr<T>(), *panel = kept.data_ptr<T>(), *nothing = zeros.data_ptr<T>();
+  T *carried = carry.data_ptr<T>(), *d_begin = d_first.data_ptr<T>();
+#pragma omp parallel num_threads(threads)
+  {
+    const Share packing(vectors, rows.batch, true);
+    for (Int j = packing.unit; j < packing.units; ++j)
+      make_panel_back<Q>(weights, panel + j * K * Q * V, j * Q * V, K, H);
+#pragma omp barrier
+    const Share share(vectors, rows.batch, by_units(rows, w, threads));
+    for (Int k = rows.steps - 1; k >= -1; --k, share.barrier()) {
+      const bool first = k < 0;  // beyond the steps: into the first states
+      const Int t = first ? 0 : rows.step(k);
+      const Int end = first ? share.rows : std::min(share.rows, rows.size[t]);
+      for (Int j = share.unit; j < share.units; ++j) {
+        in_tiles<24 / Q>(share.row, end, [&](Int row, auto size) {
+          constexpr int M = size;
+          const T* a[M];
+          Vec<T> s[M][Q];
+          for (int m = 0; m < M; ++m) {
+            const Int r = row + m, next = first ? rows.first(r) : rows.after(t, r);
+            a[m] = next < 0 ? nothing : d + next * S + Cell::SKIP * H;
+            for (int q = 0; q < Q; ++q) {
+              const Int u = (j * Q + q) * V, n = std::min(V, H - u);
+              s[m][q] = Vec<T>(0);
+              if (n <= 0 || first) continue;
+              const Int at = (rows.begin[t] + r) * S + u, old = rows.before(t, r) * H + u;
+              s[m][q] = load(d_y + (rows.begin[t] + r) * H + u, n);
+              if (next < 0) s[m][q] = s[m][q] + load(d_end + r * H + u, n);
+              for (int p = 0; p < 4; ++p) fetch(v + at + p * H), fetch(d + at + p * H);
+              fetch(c + old), fetch(c + rows.state(t, r) * H + u);
+            }
+          }
+          product(s, a, panel + j * K * Q * V, K);
+          for (int m = 0; m < M; ++m)
+            for (int q = 0; q < Q; ++q) {
+              const Int r = row + m, u = (j * Q + q) * V, n = std::min(V, H - u);
+              if (n <= 0) continue;
+              T* back = carried + r * H + u;
+              if (first) {
+                Cell::into_first(s[m][q], back, n).store(d_begin + r * H + u, n);
+                continue;
+              }
+              const Int at = (rows.begin[t] + r) * S + u, now = rows.state(t, r) * H + u;
+              const T* old = c + rows.before(t, r) * H + u;
+              Cell::backward(s[m][q], back, v + at, d + at, old, c + now, H, n);
+            }
+        });
+      }
+    }
+  }
+}
+
+template <class Cell>
+void forward(const at::Tensor& sums, const std::optional<at::Tensor>& tokens,
+             const at::Tensor& bias, const at::Tensor& values, const at::Tensor& hidden,
+             const at::Tensor& cells, const at::Tensor& w, at::IntArrayRef sizes,
+             bool reverse) {
+  const Rows rows(sizes, reverse);
+  const Int* indices = tokens ? tokens->data_ptr<Int>() : nullptr;
+  AT_DISPATCH_FLOATING_TYPES(w.scalar_type(), "forward", [&] {
+    run_forward<Cell, scalar_t>(rows, sums, indices, bias, values, hidden, cells, w);
+  });
+}
+
+template <class Cell>
+void backward(const at::Tensor& d_outputs, const at::Tensor& d_last,
+              const at::Tensor& carry, const at::Tensor& d_first, const at::Tensor& values,
+              const at::Tensor& slopes, const at::Tensor& hidden, const at::Tensor& cells,
+              const at::Tensor& w, at::IntArrayRef sizes, bool reverse) {
+  const Rows rows(sizes, reverse);
+  AT_DISPATCH_FLOATING_TYPES(w.scalar_type(), "backward", [&] {
+    run_backward<Cell, scalar_t>(rows, d_outputs, d_last, carry, d_first, values, slopes,
+                                 hidden, cells, w);
+  });
+}
+
+// slopes of the table's rows: table[tokens[r]] += slopes[r], columns parted by threads
+void add_rows(const at::Tensor& table, const at::Tensor& tokens, const at::Tensor& slopes) {
+  const Int columns = table.size(1), S = slopes.stride(0), S_t = table.stride(0);
+  const Int* indices = tokens.data_ptr<Int>();
+  AT_DISPATCH_FLOATING_TYPES(table.scalar_type(), "add_rows", [&] {
+    scalar_t* sum = table.data_ptr<scalar_t>();
+    const scalar_t* d = slopes.data_ptr<scalar_t>();
+    at::parallel_for(0, columns, 256, [&](Int from, Int to) {
+      for (Int r = 0; r < slopes.size(0); ++r)
+        for (Int j = from; j < to; ++j) sum[indices[r] * S_t + j] += d[r * S + j];
+    });
+  });
+}
+
+}  // namespace
+
+TORCH_LIBRARY(lstm_book, library) {
+  const std::string forwards =
+      "_forward(Tensor sums, Tensor? tokens, Tensor bias, Tensor(a!) values, "
+      "Tensor(b!) hidden, Tensor(c!) cells, Tensor w, int[] sizes, bool reverse) -> ()";
+  const std::string backwards =
+      "_backward(Tensor d_outputs, Tensor d_last, Tensor(a!) carry, Tensor(b!) d_first, "
+      "Tensor values, Tensor(c!) slopes, Tensor hidden, Tensor cells, Tensor w, "
+      "int[] sizes, bool reverse) -> ()";
+  for (const std::string cell : {"lstm", "gru"}) {
+    library.def((cell + forwards).c_str());
+    library.def((cell + backwards).c_str());
+  }
+  library.def("add_rows(Tensor(a!) table, Tensor tokens, Tensor slopes) -> ()");
+}
+TORCH_LIBRARY_IMPL(lstm_book, CPU, library) {
+  library.impl("lstm_forward", forward<LSTM>);
+  library.impl("gru_forward", forward<GRU>);
+  library.impl("lstm_backward", backward<LSTM>);
+  library.impl("gru_backward", backward<GRU>);
+  library.impl("add_rows", add_rows);
+}

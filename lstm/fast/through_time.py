@@ -1,0 +1,206 @@
+"""A layer's way through time as one function of autograd, its way back by hand.
+
+N batch   L sequence length   D input size   H hidden size
+R rows: all N*L vectors, those of step 0, then those of step 1, as in a PackedSequence
+
+Around the recurrence itself, which an engine computes, stands here what is one product
+for all steps: the input's part of the sums before, the gradients of the weights after.
+
+An engine has `lstm_forward`, `lstm_backward`, `gru_forward`, `gru_backward` and
+`add_rows`, and fills the buffers that it is handed. `lstm.fast.operator.cpp` says what
+is in them. A GRU's gates stand in torch's weights as r, z, n, in the buffers as n, r,
+z, q: so what belongs to the input lies together, and what belongs to the state.
+"""
+
+from functools import lru_cache
+
+import torch
+from torch.autograd import Function
+from torch.nn.functional import one_hot
+
+from lstm.steps import gru_step, lstm_step, scan_packed
+
+STEPS = {"LSTM": lstm_step, "GRU": gru_step}
+PAD = (
+    16  # numbers behind a row: rows a power of two apart fight for places in the cache
+)
+
+
+def through_time(engine, kind, inputs, state, weights, sizes, reverse=False):
+    """Run an LSTM or a GRU along a batch of sequences, like `lstm.scan_packed`.
+
+    inputs: (R, D), or tokens (R), int64, in place of their one-hot vectors
+    state: (h, c) or (h,), each (N, H)   weights: w_ih, w_hh, b_ih, b_hh (or None twice)
+    sizes: how many sequences run at each step, a tuple that never rises
+    ->   outputs (R, H); the last state, a tuple
+    """
+    arguments = engine, kind, sizes, reverse, inputs, *weights, *state
+    tensors = [t for t in (inputs, *weights, *state) if t is not None]
+    if torch.is_grad_enabled() and any(t.requires_grad for t in tensors):
+        outputs, *state = ThroughTime.apply(*arguments)
+    else:
+        values = forward(*arguments)
+        outputs, *state = results(kind, sizes, reverse, *values[1:])
+    return outputs, tuple(state)
+
+
+class ThroughTime(Function):
+    """The recurrence of one layer in one direction."""
+
+    @staticmethod
+    def forward(ctx, engine, kind, sizes, reverse, inputs, *weights_and_state):
+        ctx.how = engine, kind, sizes, reverse
+        kept = forward(engine, kind, sizes, reverse, inputs, *weights_and_state)
+        ctx.save_for_backward(inputs, *weights_and_state, *kept)
+        return results(kind, sizes, reverse, *kept[1:])
+
+    @staticmethod
+    def backward(ctx, *slopes):
+        *given, values, hidden, cells = ctx.saved_tensors
+        needed = ctx.needs_input_grad[4:]
+        if torch.is_grad_enabled():  # the gradient is to be differentiated again
+            return None, None, None, None, *replayed(ctx.how, given, slopes, needed)
+        kept = values, hidden, cells
+        return None, None, None, None, *backward(ctx.how, given, kept, slopes, needed)
+
+
+def forward(engine, kind, sizes, reverse, inputs, w_ih, w_hh, b_ih, b_hh, h, c=None):
+    """Compute all states   ->   values: (R, 4H); hidden, cells: (R + N, H)"""
+    H, N, R = w_hh.shape[1], sizes[0], sum(sizes)
+    values, hidden = padded_rows(w_hh, R, 4 * H), w_hh.new_empty(R + N, H)
+    own, bias = w_ih, None if b_ih is None else b_ih + b_hh
+    last = w_hh[0]  # of a GRU's q; an LSTM has none
+    if kind == "GRU":
+        own, last = w_ih.roll(H, 0), w_hh.new_zeros(H)
+        if b_ih is not None:
+            bias, last = torch.cat([b_ih[2 * H :], bias[: 2 * H]]), b_hh[2 * H :]
+    tokens, sums = None, values
+    if not inputs.is_floating_point():
+        tokens, sums = inputs, values.new_zeros(own.shape[1], 4 * H)
+    columns = sums if kind == "LSTM" else sums[:, : 3 * H]
+    if tokens is not None:
+        columns.copy_(own.T if bias is None else own.T + bias)
+    elif bias is None:
+        torch.mm(inputs, own.T, out=columns)
+    else:
+        torch.addmm(bias, inputs, own.T, out=columns)
+    first = R if reverse else 0
+    hidden[first : first + N] = h
+    cells = hidden
+    if c is not None:
+        cells = torch.empty_like(hidden)
+        cells[first : first + N] = c
+    run = engine.lstm_forward if kind == "LSTM" else engine.gru_forward
+    run(sums, tokens, last, values, hidden, cells, w_hh.contiguous(), sizes, reverse)
+    return values, hidden, cells
+
+
+def results(kind, sizes, reverse, hidden, cells):
+    """The outputs, and the last state of every sequence, from the buffers of states."""
+    N, R = sizes[0], sum(sizes)
+    begin = 0 if reverse else N  # of the rows in the buffers
+    outputs, cells = hidden[begin : begin + R], cells[begin : begin + R]
+    states = (outputs, cells) if kind == "LSTM" else (outputs,)
+    if reverse or sizes[-1] == N:
+        end = N if reverse else R
+        return outputs, *(s[end - N : end].clone() for s in states)
+    return outputs, *(s[last_rows(sizes)] for s in states)
+
+
+def backward(how, given, kept, slopes, needed):
+    """The gradients of inputs, weights and first state; None where none is needed."""
+    engine, kind, sizes, reverse = how
+    inputs, w_ih, w_hh, b_ih, *_ = given
+    values, hidden, cells = kept
+    d_outputs, d_h, *d_c = (slope.contiguous() for slope in slopes)
+    H, R, K = w_hh.shape[1], sum(sizes), len(w_ih)
+    carry = d_c[0].clone() if d_c else torch.zeros_like(d_h)
+    d_first, d = torch.empty_like(d_h), padded_rows(w_hh, R, 4 * H)
+    run = engine.lstm_backward if kind == "LSTM" else engine.gru_backward
+    states = values, d, hidden, cells, w_hh.contiguous(), sizes, reverse
+    run(d_outputs, d_h, carry, d_first, *states)
+
+    d_inputs = d_w_ih = d_w_hh = d_b_ih = d_b_hh = None
+    own, other = d[:, :K], d[:, 4 * H - K :]  # by the sums of the input, of the state
+    if needed[0]:
+        d_inputs = own @ (w_ih if kind == "LSTM" else w_ih.roll(H, 0))
+    if needed[2]:
+        d_w_hh = other.T @ states_before(hidden, sizes, reverse)
+    if any(needed[i] for i in (1, 3, 4)):
+        d_w_ih, d_b = input_gradients(engine, inputs, d, w_ih.shape[1])
+        d_w_ih, d_b_ih, d_b_hh = d_w_ih[:K], d_b[:K], d_b[4 * H - K :]
+        if kind == "GRU":
+            d_w_ih, d_b_ih = d_w_ih.roll(-H, 0), d_b_ih.roll(-H, 0)
+    biases = (None, None) if b_ih is None else (d_b_ih, d_b_hh)
+    return d_inputs, d_w_ih, d_w_hh, *biases, d_first, *([carry] if d_c else [])
+
+
+def input_gradients(engine, inputs, d, size):
+    """The gradients of the input's weights (4H, D), and of a bias (4H): one product."""
+    if not inputs.is_floating_point():
+        table = d.new_zeros(size, d.shape[1])
+        engine.add_rows(table, inputs, d)
+        return table.T, table.sum(0)
+    # a column of ones gives the bias; zeros fill the width up to what vectors are wide
+    widened = inputs.new_zeros(len(inputs), -(-(size + 1) // PAD) * PAD)
+    widened[:, :size] = inputs
+    widened[:, size] = 1
+    both = widened.T @ d
+    return both[:size].T, both[size]
+
+
+def replayed(how, given, slopes, needed):
+    """The gradients by autograd through the plain equations, to be differentiated."""
+    _, kind, sizes, reverse = how
+    inputs, w_ih, w_hh, b_ih, b_hh, *state = given
+    vectors = inputs
+    if not inputs.is_floating_point():
+        vectors = one_hot(inputs, w_ih.shape[1]).to(w_ih.dtype)
+    weights = w_ih, w_hh, b_ih, b_hh
+    outputs, last = scan_packed(
+        STEPS[kind], vectors, tuple(state), weights, list(sizes), reverse
+    )
+    wanted = [
+        tensor for tensor, is_needed in zip(given, needed, strict=True) if is_needed
+    ]
+    found = torch.autograd.grad(
+        (outputs, *last), wanted, slopes, create_graph=True, allow_unused=True
+    )
+    found = iter(found)
+    return [next(found) if is_needed else None for is_needed in needed]
+
+
+def states_before(hidden, sizes, reverse):
+    """The state that each row was computed from   ->   (R, H)"""
+    N, R = sizes[0], sum(sizes)
+    if sizes[-1] == N:
+        return hidden[N:] if reverse else hidden[:R]
+    return hidden[rows_before(sizes, reverse)]
+
+
+def padded_rows(like, rows, columns):
+    """A buffer (rows, columns) with room behind each row."""
+    return like.new_empty(rows, columns + PAD)[:, :columns]
+
+
+@lru_cache(maxsize=32)
+def last_rows(sizes):
+    """The last row of every sequence of a packed batch."""
+    lengths = [sum(size > n for size in sizes) for n in range(sizes[0])]
+    begins = [0, *torch.tensor(sizes).cumsum(0).tolist()]
+    return torch.tensor([begins[length - 1] + n for n, length in enumerate(lengths)])
+
+
+@lru_cache(maxsize=32)
+def rows_before(sizes, reverse):
+    """Where the state before each row of a packed batch lies among the states."""
+    N, R = sizes[0], sum(sizes)
+    first = torch.arange(N) + (R if reverse else 0)
+    parts, begin = [], R if reverse else N
+    earlier = first
+    for size in reversed(sizes) if reverse else sizes:
+        parts.append(torch.cat([earlier[:size], first[len(earlier) : size]]))
+        begin -= size if reverse else 0
+        earlier = torch.arange(begin, begin + size)
+        begin += 0 if reverse else size
+    return torch.cat(parts[::-1] if reverse else parts)

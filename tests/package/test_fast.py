@@ -1,0 +1,380 @@
+"""The rungs, tokens, what the fast way hands over, and machines without a compiler."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+from torch.func import functional_call, grad, vmap
+from torch.nn.functional import one_hot
+from torch.nn.utils.rnn import pack_padded_sequence
+from torch.testing import assert_close
+
+import lstm
+from lstm import fast
+from lstm.fast import RUNGS, layers, operator
+from lstm.fast.eager import EAGER
+from lstm.fast.rungs import looked_up, of_tokens
+from lstm.fast.through_time import last_rows, rows_before, through_time
+from tensors import randn
+
+KINDS = "LSTM", "GRU"
+
+
+def engines():
+    return {"eager": EAGER, "operator": operator.load()}
+
+
+def weights_of(kind, *sizes):
+    return list(getattr(nn, kind)(*sizes).double().parameters())
+
+
+def results(run, inputs, state, weights):
+    """Outputs, last state and all gradients of a function of one layer."""
+    torch.manual_seed(1)
+    outputs, last = run(inputs, state, weights)
+    scalar = sum((torch.randn_like(t) * t).sum() for t in (outputs, *last))
+    leaves = [t for t in (inputs, *state, *weights) if t.requires_grad]
+    return [outputs, *last, *torch.autograd.grad(scalar, leaves)]
+
+
+# torch's compiler warns of what torch itself still uses
+torchs_own = pytest.mark.filterwarnings("ignore::DeprecationWarning")
+
+# the rungs
+
+
+@torchs_own
+@pytest.mark.parametrize("name", RUNGS)
+def test_each_rung_computes_what_the_stacked_step_does_gradients_too(name):
+    state, x, weights = (
+        (randn(4, 37), randn(4, 37)),
+        randn(6, 4, 5),
+        weights_of("LSTM", 5, 37),
+    )
+    got = results(RUNGS[name], x, state, weights)
+    assert_close(got, results(RUNGS["stacked"], x, state, weights))
+
+
+@torchs_own
+@pytest.mark.parametrize("rung", [looked_up, *list(RUNGS.values())[3:]])
+def test_tokens_give_what_their_one_hot_vectors_give(rung):
+    state, weights = (randn(4, 7), randn(4, 7)), weights_of("LSTM", 5, 7)
+    tokens = torch.randint(5, (6, 4))
+    want = results(of_tokens(RUNGS["stacked"]), tokens, state, weights)
+    assert_close(results(rung, tokens, state, weights), want)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("engine", engines())
+@pytest.mark.parametrize("sizes", [(1, 1, 5), (300, 4, 3), (2, 33, 256), (35, 32, 64)])
+def test_every_engine_equals_torch_at_sizes_that_fill_vectors_and_tiles(
+    kind, engine, sizes
+):
+    L, N, H = sizes
+    theirs = getattr(nn, kind)(3, H).double()
+    state = [randn(N, H) for _ in range(2 if kind == "LSTM" else 1)]
+    x = randn(L, N, 3)
+
+    def torchs(inputs, state, _):
+        given = tuple(s[None] for s in state)
+        outputs, last = theirs(inputs, given if kind == "LSTM" else given[0])
+        return outputs, [s[0] for s in (last if kind == "LSTM" else [last])]
+
+    def ours(inputs, state, weights):
+        rows = inputs.flatten(0, 1)
+        run = through_time(engines()[engine], kind, rows, state, weights, (N,) * L)
+        return run[0].view(L, N, H), run[1]
+
+    weights = list(theirs.parameters())
+    assert_close(results(ours, x, state, weights), results(torchs, x, state, weights))
+
+
+def test_single_precision_is_as_near_to_double_as_torchs_own():
+    torch.manual_seed(0)
+    theirs = nn.LSTM(28, 256)
+    ours = fast.LSTM(28, 256)
+    exact = nn.LSTM(28, 256).double()
+    for layer in (ours, exact):
+        layer.load_state_dict(theirs.state_dict())
+    x = torch.randn(100, 8, 28)
+    found = []
+    for layer in (ours, theirs):
+        layer(x)[0].square().sum().backward()
+    exact(x.double())[0].square().sum().backward()
+    for layer in (ours, theirs):
+        pairs = zip(layer.parameters(), exact.parameters(), strict=True)
+        found.append([(p.grad - q.grad).norm() / q.grad.norm() for p, q in pairs])
+    for mine, its in zip(*found, strict=True):
+        assert mine < 5 * its
+        assert mine < 1e-6
+
+
+# tokens
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("form", ["batched", "batch first", "unbatched", "packed"])
+def test_look_up_is_forward_of_the_one_hot_vectors(kind, form):
+    first = {"batch_first": True} if form == "batch first" else {}
+    layer = getattr(fast, kind)(
+        5, 7, num_layers=2, bidirectional=True, **first
+    ).double()
+    tokens = torch.randint(5, (6,) if form == "unbatched" else (6, 4))
+    vectors = one_hot(tokens, 5).double()
+    if form == "packed":
+        lengths = [2, 6, 1, 5]
+        tokens, vectors = (
+            pack_padded_sequence(t, lengths, enforce_sorted=False)
+            for t in (tokens, vectors)
+        )
+    got, want = [], []
+    for found, run, given in ((got, layer.look_up, tokens), (want, layer, vectors)):
+        output, state = run(given)
+        output = getattr(output, "data", output)
+        scalar = output.square().sum() + sum(s.sin().sum() for s in state)
+        found += [
+            output,
+            *state,
+            *torch.autograd.grad(scalar, list(layer.parameters())),
+        ]
+    assert_close(got, want)
+
+
+@pytest.mark.parametrize("case", ["projection", "bfloat16"])
+def test_look_up_works_where_the_plain_layer_computes(case):
+    options = {"proj_size": 3} if case == "projection" else {"dtype": torch.bfloat16}
+    layer = fast.LSTM(5, 7, **options)
+    tokens = torch.randint(5, (6, 4))
+    vectors = one_hot(tokens, 5).to(layer.weight_ih_l0.dtype)
+    assert_close(layer.look_up(tokens)[0], layer(vectors)[0])
+
+
+@pytest.mark.parametrize(
+    ("tokens", "error", "message"),
+    [
+        (torch.zeros(3, 2), TypeError, "int64, got: torch.float32"),
+        ([1, 2], TypeError, "int64, got: list"),
+        (torch.tensor([[0, 5]]), IndexError, r"\[0, 5\), got 0 to 5"),
+        (torch.tensor([[-1, 2]]), IndexError, r"\[0, 5\), got -1 to 2"),
+        (torch.zeros(2, 2, 2, dtype=torch.int64), ValueError, "2D or 3D, got 4D"),
+        (torch.zeros(0, 2, dtype=torch.int64), RuntimeError, "larger than 0"),
+    ],
+)
+def test_tokens_that_name_no_row_are_refused(tokens, error, message):
+    with pytest.raises(error, match=message):
+        fast.LSTM(5, 7).look_up(tokens)
+
+
+def test_a_language_model_hands_its_letters_to_a_layer_that_looks_them_up(monkeypatch):
+    torch.manual_seed(0)
+    quick, plain = (lstm.LanguageModel(kind(5, 7)) for kind in (fast.LSTM, lstm.LSTM))
+    plain.load_state_dict(quick.state_dict())
+    symbols = torch.randint(5, (4, 6))
+    want = plain(symbols)
+    monkeypatch.setattr(fast.LSTM, "forward", None)
+    assert_close(quick(symbols), want)
+
+
+# packed batches
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+def test_rows_of_packed_batches_are_found(reverse):
+    sizes = 3, 2, 2, 1  # sequences of 4, 3 and 1 steps: rows 0 3 5 7, 1 4 6, 2
+    assert last_rows(sizes).tolist() == [7, 6, 2]
+    found = rows_before(sizes, reverse).tolist()
+    if reverse:  # the first states lie behind the 8 rows
+        assert found == [3, 4, 10, 5, 6, 7, 9, 8]
+    else:  # and here before them
+        assert found == [0, 1, 2, 3, 4, 6, 7, 8]
+
+
+# what is handed over to the plain layer
+
+
+def pair(kind, **options):
+    quick = getattr(fast, kind)(3, 5, **options).double()
+    plain = getattr(lstm, kind)(3, 5, **options).double()
+    plain.load_state_dict(quick.state_dict())
+    return quick, plain
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_gradient_can_be_differentiated_again(kind):
+    found = []
+    x = randn(6, 2, 3)
+    for layer in pair(kind, num_layers=2, bidirectional=True):
+        (slope,) = torch.autograd.grad(layer(x)[0].sin().sum(), x, create_graph=True)
+        leaves = [x, *layer.parameters()]
+        found.append(torch.autograd.grad(slope.square().sum(), leaves))
+    assert_close(*found)
+    layer = pair(kind)[0]
+    assert torch.autograd.gradgradcheck(lambda x: layer(x)[0], randn(3, 2, 3))
+
+
+def test_tokens_can_be_differentiated_twice_too():
+    quick, plain = pair("LSTM")
+    tokens = torch.randint(3, (6, 2))
+    found = []
+    for layer, run in (
+        (quick, quick.look_up),
+        (plain, lambda t: plain(one_hot(t, 3).double())),
+    ):
+        leaves = list(layer.parameters())
+        slopes = torch.autograd.grad(
+            run(tokens)[0].sin().sum(), leaves, create_graph=True
+        )
+        found.append(torch.autograd.grad(sum(s.square().sum() for s in slopes), leaves))
+    assert_close(*found)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_gradients_of_each_sample_by_torch_func(kind):
+    quick, plain = pair(kind)
+    x = torch.randn(4, 6, 3, dtype=torch.float64)
+
+    def each(layer):
+        def loss(parameters, x):
+            return functional_call(layer, parameters, (x,))[0].square().sum()
+
+        return vmap(grad(loss), (None, 0))(dict(layer.named_parameters()), x)
+
+    assert_close(each(quick), each(plain))
+
+
+def runs(layer):
+    return lambda x: layer(x)[0]
+
+
+@torchs_own
+def test_forward_mode():
+    quick, plain = pair("LSTM")
+    x, v = torch.randn(2, 6, 2, 3, dtype=torch.float64)
+    along = [torch.func.jvp(runs(layer), (x,), (v,))[1] for layer in (quick, plain)]
+    assert_close(*along)
+    found = []
+    for layer in (quick, plain):
+        with torch.autograd.forward_ad.dual_level():
+            dual = torch.autograd.forward_ad.make_dual(x, v)
+            found.append(torch.autograd.forward_ad.unpack_dual(layer(dual)[0]).tangent)
+    assert_close(*found)
+
+
+HANDED = {
+    "bfloat16": lambda layer, x: layer.bfloat16()(x.bfloat16())[0],
+    "autocast": lambda layer, x: under_autocast(layer.float(), x.float()),
+    "projection": lambda layer, x: layer(x)[0],
+    "meta": lambda layer, x: layer.to("meta")(x.to("meta"))[0].shape,
+    "trace": lambda layer, x: torch.jit.trace(layer, x, check_trace=False)(x)[0],
+}
+
+
+def under_autocast(layer, x):
+    with torch.autocast("cpu", torch.bfloat16):
+        return layer(x)[0]
+
+
+@pytest.mark.filterwarnings("ignore")  # of tracing
+@pytest.mark.parametrize("case", HANDED)
+def test_where_the_fast_way_does_not_lead_the_plain_layer_computes(case, monkeypatch):
+    monkeypatch.setattr(layers, "through_time", None)
+    options = {"proj_size": 2} if case == "projection" else {}
+    quick, plain = pair("LSTM", **options)
+    x = torch.randn(6, 2, 3, dtype=torch.float64)
+    got, want = (HANDED[case](layer, x) for layer in (quick, plain))
+    assert got == want if case == "meta" else torch.equal(got, want)
+
+
+def test_a_graph_that_is_kept_can_be_gone_back_twice():
+    layer, x = fast.LSTM(3, 5), randn(6, 2, 3).float()
+    scalar = layer(x)[0].square().sum()
+    leaves = list(layer.parameters())
+    once = torch.autograd.grad(scalar, leaves, retain_graph=True)
+    again = torch.autograd.grad(scalar, leaves)
+    assert all(map(torch.equal, once, again))
+
+
+def test_outputs_changed_in_place_are_noticed():
+    layer = fast.LSTM(3, 5)
+    with pytest.raises(RuntimeError, match="inplace|in-place"):
+        layer(torch.randn(6, 2, 3))[0].mul_(2).sum().backward()
+
+
+# without a compiler
+
+PROGRAM = """
+import torch, lstm
+from lstm import fast
+torch.manual_seed(0)
+quick, plain = fast.LSTM(3, 5).double(), lstm.LSTM(3, 5).double()
+plain.load_state_dict(quick.state_dict())
+x = torch.randn(4, 2, 3).double()
+for layer in (quick, plain):
+    layer(x)[0].sum().backward()
+for p, q in zip(quick.parameters(), plain.parameters(), strict=True):
+    torch.testing.assert_close(p.grad, q.grad)
+print("the same")
+"""
+
+
+def run_with(tmp_path, **variables):
+    environment = os.environ | {"XDG_CACHE_HOME": str(tmp_path)} | variables
+    return subprocess.run(
+        [sys.executable, "-c", PROGRAM],
+        env=environment,
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def broken(folder):
+    """A folder whose compilers end in an error."""
+    folder.mkdir()
+    for name in ("c++", "g++", "clang++"):
+        path = folder / name
+        path.write_text("#!/bin/sh\necho 'x.cpp:1:1: error: broken' >&2\nexit 1\n")
+        path.chmod(0o755)
+    return folder
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="it is not built on Windows")
+@pytest.mark.parametrize("case", ["none", "missing", "broken", "read-only", "damaged"])
+def test_where_it_cannot_be_built_one_line_says_so_and_the_results_are_right(
+    case, tmp_path
+):
+    variables = {}
+    cache = tmp_path / "cache"
+    cache.mkdir()
+    if case == "missing":
+        variables["CXX"] = "no-such-compiler"
+    if case == "broken":
+        variables["CXX"] = str(broken(tmp_path / "bin") / "c++")
+    if case == "read-only":  # for root, too: a file where a folder must be made
+        (cache / "lstm-book").write_text("")
+    if case == "damaged":
+        folder = cache / operator.folder().relative_to(operator.folder().parents[2])
+        folder.mkdir(parents=True)
+        (folder / "lstm_book.so").write_text("not a library")
+    if case == "none":
+        variables["LSTM_OPERATOR"] = "none"
+    result = run_with(cache, **variables)
+    assert result.returncode == 0, result.stderr
+    assert result.stdout == "the same\n"
+    lines = [line for line in result.stderr.splitlines() if "building" not in line]
+    if case == "none":
+        assert lines == []
+    else:
+        assert len(lines) == 1
+        assert "plain PyTorch computes instead" in lines[0]
+    assert not list(cache.glob("**/tmp*"))  # nothing half done is left
+
+
+def test_an_unknown_processor_gets_no_flags_of_vectors(monkeypatch):
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "DEFAULT")
+    assert not [flag for flag in operator.flags() if flag.startswith(("-m", "-D"))]
