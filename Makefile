@@ -4,6 +4,7 @@ PYTHON ?= python3
 VENV ?= .venv
 CHAPTER ?=
 NAME ?=
+WHAT ?= fast
 # Where the book is published, as https://github.com/OWNER/NAME.
 REPOSITORY ?=
 DEVICE ?= cuda
@@ -82,8 +83,8 @@ colab: $(READY)  ## reproduce Colab: its versions, each notebook alone; CHAPTER=
 gpu: $(READY)  ## every notebook and the benchmarks on a GPU; DEVICE=cpu rehearses it
 	$(BIN)/python tools/gpu.py --device $(DEVICE) $(CHAPTER)
 
-bench: $(READY)  ## measure training speeds side by side; OUTPUT=file.json keeps them
-	$(BIN)/python -m lstm bench $(if $(OUTPUT),--output $(OUTPUT))
+bench: $(READY)  ## measure speeds side by side, WHAT=fast or steps; OUTPUT=file.json keeps them
+	$(BIN)/python -m lstm bench $(WHAT) $(if $(OUTPUT),--output $(OUTPUT))
 
 explore: $(READY)  ## new examples, and more, for the tests over drawn arguments
 	$(BIN)/python -m pytest tests/package --hypothesis-profile=explore

@@ -18,7 +18,14 @@ def show_data(_):
 
 
 def run_bench(args):
-    """Measure training speeds on this machine, side by side."""
+    """Measure speeds on this machine, side by side."""
+    made = BENCHES[args.what](args)
+    if args.output:
+        print("written:", bench.save(made, args.output))
+
+
+def bench_steps(args):
+    """The training steps of the chapters."""
     report = bench.run(args.device, args.rounds, args.seconds)
     for name, task in report["tasks"].items():
         slowest = min(task["speeds"].values())
@@ -27,8 +34,18 @@ def run_bench(args):
             for who, speed in task["speeds"].items()
         ]
         print(Table((name, task["unit"], "ratio"), rows), end="\n\n")
-    if args.output:
-        print("written:", bench.save(report, args.output))
+    return report
+
+
+def bench_fast(args):
+    """The way to `lstm.fast`."""
+    report = bench.fast.run(args.rounds, args.seconds)
+    for table in bench.fast.tables(report):
+        print(table, end="\n\n")
+    return report
+
+
+BENCHES = {"steps": bench_steps, "fast": bench_fast}
 
 
 def run_study(args):
@@ -83,12 +100,16 @@ def add(verbs):
 
 def add_bench(verbs):
     verb = add_verb(verbs, "bench", run_bench)
-    add_device(verb)
     default = " (default %(default)s)"
+    text = (
+        "steps: the chapters' training steps; fast: from the notes' loop to lstm.fast"
+    )
+    verb.add_argument("what", choices=BENCHES, default="steps", nargs="?", help=text)
+    add_device(verb)
     text = "rounds that are counted" + default
-    verb.add_argument("--rounds", type=int, default=bench.ROUNDS, help=text)
-    text = "length of a round for each model" + default
-    verb.add_argument("--seconds", type=float, default=bench.SECONDS, help=text)
+    verb.add_argument("--rounds", type=int, default=bench.steps.ROUNDS, help=text)
+    text = "length of a round for each who takes part" + default
+    verb.add_argument("--seconds", type=float, default=0.5, help=text)
     verb.add_argument("--output", help="a file to write the report to, as JSON")
 
 

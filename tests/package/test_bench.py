@@ -7,7 +7,8 @@ import torch
 from torch import nn
 from torch.testing import assert_close
 
-from lstm import GRU, LSTM, bench, shapes, to_torch
+from lstm import GRU, LSTM, shapes, to_torch
+from lstm.bench import steps as bench
 
 MODELS = {
     "text": {"scratch (the notes)", "lstm.LSTM", "torch.nn.LSTM"},

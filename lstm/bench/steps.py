@@ -1,4 +1,4 @@
-"""Speeds, measured side by side in one run; what was measured lies in lstm/results/.
+"""The training steps of the chapters, side by side; results lie in lstm/results/.
 
 Machines are noisy, so a speed is the median of several rounds; in each round every
 contestant runs once, in turn, at the same precision and with the same number of
@@ -24,7 +24,7 @@ from lstm.models import LanguageModel, SequenceClassifier
 from lstm.scratch import get_lstm_params, init_lstm_state, scratch_lstm
 from lstm.training import score
 
-RESULTS = Path(__file__).with_name("results")
+RESULTS = Path(__file__).parents[1] / "results"
 COMMITTED = "cpu-2-threads.json"
 ROUNDS = 7
 SECONDS = 1.0  # at least this long in each round, for each contestant
@@ -145,10 +145,7 @@ def run(device="auto", rounds=ROUNDS, seconds=SECONDS):
 
     Raises ValueError for less than one round, or rounds of no length.
     """
-    if rounds < 1:
-        raise ValueError(f"rounds must be at least 1, got {rounds}")
-    if not seconds > 0:
-        raise ValueError(f"seconds must be more than 0, got {seconds}")
+    check(rounds, seconds)
     device = pick_device(device)
     full_precision()
     tasks = {}
@@ -167,6 +164,14 @@ def run(device="auto", rounds=ROUNDS, seconds=SECONDS):
         "seconds": seconds,
         "tasks": tasks,
     }
+
+
+def check(rounds, seconds):
+    """Raise ValueError for less than one round, or rounds of no length."""
+    if rounds < 1:
+        raise ValueError(f"rounds must be at least 1, got {rounds}")
+    if not seconds > 0:
+        raise ValueError(f"seconds must be more than 0, got {seconds}")
 
 
 def save(report, path):

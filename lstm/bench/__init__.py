@@ -1,0 +1,10 @@
+"""Speeds, measured side by side; what was measured lies in lstm/results/.
+
+`steps`: the training steps of the chapters' models. `fast`: the way from the notes'
+loop to `lstm.fast`, and who else offers to be quick.
+"""
+
+from lstm.bench import fast, steps
+from lstm.bench.steps import committed, machine, results, run, save
+
+__all__ = ["committed", "fast", "machine", "results", "run", "save", "steps"]
