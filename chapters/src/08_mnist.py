@@ -757,8 +757,9 @@ plt.show()
 # %% [markdown]
 r"""
 How sure is it? The softmax of the scores is the model's own probability of its answer.
-Here are the images that it gets wrong, those first of which it was surest. (Were none
-wrong, as may happen with the small digits, the least sure would stand here.)
+Here are the images that it gets wrong, those first of which it was surest. (Were fewer
+than twelve wrong, as with the small digits, the right ones of which it was least sure
+would follow.)
 """
 
 # %%
@@ -767,9 +768,9 @@ wrong, as may happen with the small digits, the least sure would stand here.)
 #|   probability given to it, nearly 100 per cent in all. Some are badly written, with
 #|   open loops or merged strokes; others look plain.
 sureness = final.softmax(dim=-1).max(dim=-1).values
-wrong = (~right).nonzero()[:, 0]
+wrong, others = (~right).nonzero()[:, 0], right.nonzero()[:, 0]
 wrong = wrong[sureness[wrong].argsort(descending=True)]
-shown = wrong[:12] if len(wrong) else sureness.argsort()[:12]
+shown = torch.cat([wrong, others[sureness[others].argsort()]])[:12]
 captions = [
     f"{images.test_y[n].item()} as {answers[n].item()}\n{sureness[n]:.1%}"
     for n in shown

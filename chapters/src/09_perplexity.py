@@ -712,7 +712,7 @@ counted = counting(6, test) / math.log(2)
 network_bits = reading(dropped, test) / math.log(2)
 test_text = vocab.decode(test.tolist())
 begin = test_text.index(" ", len(test_text) // 9) + 1
-end = test_text.index(" ", begin + 370)
+end = begin + 6 * 64  # at least as much as six lines hold
 
 # %%
 #| fig-alt: >-
@@ -720,7 +720,7 @@ end = test_text.index(" ", begin + 370)
 #|   Dark orange and dark blue ones stand mixed, often within one word.
 gain = (counted - network_bits)[begin - 1 : end - 1]
 label = "bits by which the LSTM did better (orange) or worse (blue) than order 6"
-figures.letters(test_text[begin:end], gain, label, limit=3)
+figures.letters(test_text[begin:end], gain, label, limit=3, rows=6)
 plt.show()
 
 # %% [markdown]

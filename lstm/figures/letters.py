@@ -15,19 +15,21 @@ SHOWN = {"\n": "↵"}
 
 
 @styled
-def letters(text, values, label, limit=None, columns=64):
+def letters(text, values, label, limit=None, columns=64, rows=None):
     """Draw a text letter by letter, each on the colour of its value.
 
     values: (L)   label: what the values are   columns: the longest line
     limit: the value of the full colour, the largest by default; larger ones share it
+    rows: how many lines there are, whatever the text; what is beyond them is left out
     A line ends between words, and where the text has an end of line.
     """
-    values = np.asarray(values, dtype=float)
+    lines = cut(text, columns)[:rows]
+    values = np.asarray(values, dtype=float)[: lines[-1][1]]
     limit = limit or np.abs(values).max() or 1.0
-    lines = cut(text, columns)
-    colors = np.zeros((len(lines), columns))
+    rows = rows or len(lines)
+    colors = np.zeros((rows, columns))
     width = 5.6 * min(max(columns / 64, 0.6), 1)  # inches; narrow for short lines
-    fig, axis = figure(width=width, height=0.19 * len(lines) + 0.75)
+    fig, axis = figure(width=width, height=0.19 * rows + 0.75)
     size = min(12, 112 * width / columns)  # points; a letter is 0.6 of that wide
     for row, (start, end) in enumerate(lines):
         colors[row, : end - start] = values[start:end]

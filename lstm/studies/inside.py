@@ -84,12 +84,12 @@ def make(size, seed):
     return model
 
 
-def train(model, symbols, seed):
-    """Train on a text; the `History`."""
+def train(model, symbols, seed, steps=None):
+    """Train on a text; the `History`. steps: STEPS, if nothing is said"""
     order = torch.Generator().manual_seed(seed)
     parts = TensorDataset(*windows(symbols, LENGTH))
     batches = DataLoader(parts, BATCH, shuffle=True, generator=order, drop_last=True)
-    return fit(model, batches, TrainConfig(steps=STEPS, lr=RATE))
+    return fit(model, batches, TrainConfig(steps=steps or STEPS, lr=RATE))
 
 
 def passages(values, length=250):

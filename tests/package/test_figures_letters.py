@@ -39,6 +39,14 @@ def test_lines_hold_the_whole_text(text):
     assert all(0 < end - start <= 2 for start, end in lines)
 
 
+@pytest.mark.parametrize(("text", "shown"), [("a\nb\nc\n", 4), ("a\n", 2)])
+def test_a_figure_of_so_many_lines_has_one_size_whatever_the_text(text, shown):
+    letters, image = drawn(text, np.arange(1.0, len(text) + 1), columns=5, rows=2)
+    assert len(letters) == shown
+    assert image.get_array().shape == (2, 5)
+    assert image.get_clim() == (-shown, shown)  # of what is shown
+
+
 @pytest.mark.parametrize(("limit", "ends"), [(None, 3), (2, 2)])
 def test_zero_is_white_and_the_colours_reach_as_far_on_both_sides(limit, ends):
     _, image = drawn("abc", [-3, 0, 1], limit=limit)

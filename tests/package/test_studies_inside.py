@@ -83,6 +83,14 @@ def test_a_point_returns_what_it_says_and_a_seed_fixes_it(monkeypatch, text):
     assert inside.measure(text, seed=0) == found != inside.measure(text, seed=1)
 
 
+def test_training_lasts_as_long_as_the_study_says_or_as_is_asked(monkeypatch):
+    tiny(monkeypatch)
+    symbols = torch.randint(1, 4, (4 * inside.LENGTH + 1,))
+    for steps, expected in ((None, 3), (5, 5)):
+        model = inside.make(4, seed=0)
+        assert len(inside.train(model, symbols, 0, steps).losses) == expected
+
+
 @pytest.fixture
 def small():
     """A fresh model of 4 units on three symbols, a text of 600, and a recording."""
