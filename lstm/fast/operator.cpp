@@ -167,7 +167,7 @@ void dots(Vec<T> (&sums)[M][P], const T* const (&a)[M], const T* w, Int H, Int n
     const auto add = [](Vec<T>& x, Vec<T>& y) { return x + y; };
     for (int m = 0; m < M; ++m)
       for (int p = 0; p < P; ++p)
-        out[m][p][j] = at::vec::vec_reduce_all<T>(add, part[m][p], WIDTH<T>);
+        out[m][p][j] = at::vec::vec_reduce_all<T>(add, part[m][p]);
   }
   for (int m = 0; m < M; ++m)
     for (int p = 0; p < P; ++p) sums[m][p] = sums[m][p] + load(out[m][p]);
