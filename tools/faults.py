@@ -25,6 +25,21 @@ COPIED = "lstm", "tests/package", "tests/conftest.py", "pyproject.toml", "confte
 OTHER_TESTS = {
     "lstm/cells.py": ("test_cells.py", "test_layer_errors.py"),
     "lstm/checks.py": ("test_layer_errors.py", "test_shapes.py"),
+    **{
+        f"lstm/fast/{name}": ("test_fast.py",)
+        for name in (
+            "through_time.py",
+            "eager.py",
+            "layers.py",
+            "rungs.py",
+            "operator.py",
+            "operator.cpp",
+        )
+    },
+    "lstm/bench/steps.py": ("test_bench.py",),
+    "lstm/bench/contestants.py": ("test_bench_fast.py",),
+    "lstm/bench/opponents.py": ("test_bench_fast.py",),
+    "lstm/bench/apart.py": ("test_bench_fast.py",),
     "lstm/studies/running.py": ("test_studies.py",),
     "lstm/training/engine.py": ("test_training.py", "test_training_resume.py"),
     "lstm/training/state.py": ("test_training.py", "test_training_resume.py"),

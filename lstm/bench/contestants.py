@@ -64,6 +64,7 @@ LSTMS = {
     "lstm.LSTM": layers.LSTM,
     "lstm.fast.LSTM": fast.LSTM,
 }
+PLAIN = "torch.nn.LSTM", "lstm.LSTM"  # what torch.compile is given whole
 GRUS = {"torch.nn.GRU": nn.GRU, "lstm.GRU": layers.GRU, "lstm.fast.GRU": fast.GRU}
 
 

@@ -49,9 +49,11 @@ class Fast(layers.RNNBase):
     def run(self, inputs, state, weights, batch_sizes=None, reverse=False):
         """One layer in one direction: the fast way where it leads, else the plain."""
         tokens = inputs.dtype == torch.int64
-        engine = operator.load() or (EAGER if batch_sizes is None else None)
-        plain = engine is None or self.proj_size
-        if plain or not can_go(inputs, state, weights):
+        goes = not self.proj_size and can_go(inputs, state, weights)
+        engine = operator.load() if goes else None
+        if goes and engine is None and batch_sizes is None:
+            engine = EAGER
+        if engine is None:
             if tokens:
                 inputs = one_hot(inputs[..., 0], self.input_size).to(weights[0].dtype)
             return super().run(inputs, state, weights, batch_sizes, reverse)
@@ -87,7 +89,8 @@ def can_go(inputs, state, weights):
     """Whether the fast way computes what is asked for, of tensors as they are."""
     tensors = [t for t in (inputs, *state, *weights) if t is not None]
     return (
-        inputs.numel() > 0
+        not torch.compiler.is_compiling()
+        and inputs.numel() > 0
         and weights[0].dtype in (torch.float32, torch.float64)
         and all(t.device.type == "cpu" and t.layout == torch.strided for t in tensors)
         and all(type(t) in (torch.Tensor, torch.nn.Parameter) for t in tensors)
@@ -95,5 +98,4 @@ def can_go(inputs, state, weights):
         and not torch._C._are_functorch_transforms_active()  # as torch.autograd asks
         and forward_ad._current_level < 0
         and not torch.jit.is_tracing()
-        and not torch.compiler.is_compiling()
     )

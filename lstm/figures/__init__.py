@@ -7,6 +7,7 @@ from lstm.figures.letters import gates, letters
 from lstm.figures.planes import plane
 from lstm.figures.processes import processes
 from lstm.figures.sequences import bidirectional, padded_batch, unrolled
+from lstm.figures.speeds import growth, speeds
 from lstm.figures.spreads import bands, marks
 from lstm.figures.style import COLORS, CYCLE, MODELS, STYLE, Pen, canvas, figure, plt
 from lstm.figures.sweeps import sweep
@@ -30,6 +31,7 @@ __all__ = [
     "figure",
     "gallery",
     "gates",
+    "growth",
     "gru_cell",
     "letters",
     "lines",
@@ -39,6 +41,7 @@ __all__ = [
     "plane",
     "plt",
     "processes",
+    "speeds",
     "states",
     "sweep",
     "training",

@@ -1,0 +1,150 @@
+"""The race to lstm.fast: who takes part is equal, what is timed is what is said."""
+
+import json
+
+import pytest
+import torch
+
+from lstm import bench
+from lstm.bench import apart, contestants, fast
+from lstm.bench.steps import Task
+from lstm.command import main
+
+SMALL = Task(batch=2, length=3, input_size=3, hidden_size=5, unit="")
+compiles = pytest.mark.filterwarnings("ignore::DeprecationWarning")
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    with fast.threads(1):
+        yield
+
+
+# who takes part
+
+
+@compiles
+@pytest.mark.parametrize("kinds", ["layer", "tokens", "GRU"])
+def test_all_who_race_give_the_same_outputs_and_gradients(kinds):
+    passes = {
+        "layer": contestants.layer_passes,
+        "tokens": contestants.token_passes,
+        "GRU": contestants.gru_passes,
+    }[kinds](SMALL)
+    assert len(passes) > 2
+    assert contestants.agreeing(passes) is passes
+    first, *others = ([t.clone() for t in run()] for run in passes.values())
+    for found in others:
+        torch.testing.assert_close(found, first, rtol=1e-4, atol=1e-6)
+
+
+def test_a_pass_leaves_no_gradient_for_the_next():
+    run, *_ = contestants.layer_passes(SMALL, ladder=False).values()
+    once, again = ([t.clone() for t in run()] for _ in range(2))
+    assert all(map(torch.equal, once, again))
+
+
+def test_one_who_differs_is_not_measured():
+    good, bad = (lambda n=n: [torch.ones(3) + n] for n in (0.0, 1e-3))
+    with pytest.raises(AssertionError, match="bad is 1.0e-03 from the first"):
+        contestants.agreeing({"good": good, "bad": bad})
+
+
+def test_a_training_by_the_fast_layer_has_the_losses_of_torchs():
+    torchs, ours = contestants.curves(5).values()
+    assert torchs == pytest.approx(ours, abs=1e-12)
+    assert torchs[-1] < torchs[0]
+
+
+# what is told
+
+
+def test_times_are_the_median_of_the_rounds_that_are_counted_in_turns(monkeypatch):
+    turns, now = [], [0.0]
+
+    def took(name, seconds):
+        turns.append(name)
+        now[0] += seconds.pop(0)
+
+    monkeypatch.setattr(fast.time, "perf_counter", lambda: now[0])
+    lengths = {"a": [9.0, 1.0, 2.0, 6.0], "b": [9.0, 4.0, 4.0, 4.0]}
+    runs = {n: (lambda n=n, s=s: took(n, s)) for n, s in lengths.items()}
+    found = fast.measure(runs, rounds=3, seconds=0.5)
+    assert turns == ["a", "b"] * 4
+    assert [found[n]["median"] for n in "ab"] == [2000, 4000]
+    assert found["a"]["low"] < 2000 < found["a"]["high"]
+
+
+def test_operations_of_small_sizes_are_those_counted_by_hand():
+    # 20 rows of 3 and 5: forward 160, their gradients 160, of the state before 100
+    assert fast.operations(Task(1, 1, 3, 5, "")) == 2 * (160 + 160 + 100)
+    assert fast.operations(Task(4, 7, 3, 5, "")) == 28 * 840
+
+
+def test_a_report_is_shown_part_by_part(monkeypatch):
+    sized = {"length": (2, 4)}
+    monkeypatch.setattr(fast, "SIZES", sized)
+    monkeypatch.setattr(
+        fast, "apart", lambda what, *rest: 1.0 if what == "memory" else None
+    )
+    report = fast.run(1, 0.001, ("GRU", "one step", "sequence", "growth", "machine"))
+    assert [row["value"] for row in report["parts"]["growth"]] == [2, 4]
+    text = "\n".join(map(str, fast.tables(report)))
+    for said in ("lstm.fast.GRU", "torch.nn.LSTMCell", "length 4", "not in the time"):
+        assert said in text
+    assert json.loads(json.dumps(report)) == report
+
+
+def test_who_takes_too_long_is_ended():
+    assert fast.apart("memory", "torch.nn.LSTM", limit=0.01) is None
+
+
+@pytest.mark.skipif(not apart.STATUS.exists(), reason="only Linux tells")
+def test_more_steps_take_more_memory():
+    assert apart.memory("torch.nn.LSTM", 256) > 10
+
+
+@pytest.mark.parametrize(("rounds", "seconds"), [(0, 1), (1, 0)])
+def test_no_rounds_and_rounds_of_no_length_are_refused(rounds, seconds):
+    with pytest.raises(ValueError, match="got 0"):
+        fast.run(rounds, seconds)
+
+
+def test_the_command_prints_the_tables_and_keeps_the_report(
+    monkeypatch, capsys, tmp_path
+):
+    monkeypatch.setattr(fast, "run", lambda rounds, seconds: fast.committed())
+    path = tmp_path / "report.json"
+    main(["bench", "fast", "--output", str(path)])
+    assert "lstm.fast.LSTM" in capsys.readouterr().out
+    assert json.loads(path.read_text()) == fast.committed()
+
+
+# what chapter 11 says of the committed report
+
+
+def ratio(part, name, to):
+    times = fast.committed()["parts"][part]
+    return times[to]["median"] / times[name]["median"]
+
+
+def test_chapter_11_each_rung_is_faster_than_the_notes_and_the_last_than_torchs():
+    layer = fast.committed()["parts"]["layer"]
+    for name in ("stacked", "hoisted", "by hand", "by compiler", "by operator"):
+        assert layer[name]["median"] < layer["gate by gate"]["median"]
+    assert ratio("layer", "lstm.fast.LSTM", "torch.nn.LSTM") > 1
+    assert ratio("tokens", "lstm.fast.LSTM", "torch.nn.LSTM") > 1.1
+
+
+def test_chapter_11_the_gru_is_more_than_twice_as_fast_as_torchs():
+    assert ratio("GRU", "lstm.fast.GRU", "torch.nn.GRU") > 2
+
+
+def test_chapter_11_no_pass_is_below_the_floor_of_its_arithmetic():
+    parts = fast.committed()["parts"]
+    assert all(t["low"] > parts["machine"]["floor"] for t in parts["layer"].values())
+
+
+def test_what_is_committed_names_its_machine():
+    machine = fast.committed()["machine"]
+    assert set(machine) == set(bench.machine(torch.device("cpu")))
