@@ -84,8 +84,8 @@ as in the table of section 6.8. For the last, both layers draw from the same see
 
 
 # %%
-def turned_scan(*arguments, reverse=False):
-    return scan(*arguments, reverse=not reverse)
+def turned_scan(step, inputs, state, weights, reverse=False):
+    return scan(step, inputs, state, weights, reverse=not reverse)
 
 
 def no_dropout(inputs, p, training):
