@@ -429,6 +429,11 @@ print(max(abs(a - b) for a, b in zip(torchs, ours, strict=True)) < 1e-12)
 
 # %% [markdown]
 r"""
+That this is asked beside the gradients has a reason. The two biases of a gate have the
+same gradient, and our first version handed autograd one piece of memory for both. Every
+gradient was right. But a training clips gradients in place, and what was clipped for
+one bias was clipped a second time for the other. Only the losses showed it.
+
 ## 11.8 The race
 
 Times are a matter of the machine. These were measured on another than yours, and are

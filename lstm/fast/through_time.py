@@ -128,7 +128,9 @@ def backward(how, given, kept, slopes, needed):
         d_w_hh = other.T @ states_before(hidden, sizes, reverse)
     if any(needed[i] for i in (1, 3, 4)):
         d_w_ih, d_b = input_gradients(engine, inputs, d, w_ih.shape[1])
-        d_w_ih, d_b_ih, d_b_hh = d_w_ih[:K], d_b[:K], d_b[4 * H - K :]
+        d_w_ih, d_b_ih = d_w_ih[:K], d_b[:K]
+        # memory of its own: whoever clips in place must not scale the same twice
+        d_b_hh = d_b[4 * H - K :].clone()
         if kind == "GRU":
             d_w_ih, d_b_ih = d_w_ih.roll(-H, 0), d_b_ih.roll(-H, 0)
     biases = (None, None) if b_ih is None else (d_b_ih, d_b_hh)

@@ -298,6 +298,21 @@ def test_a_graph_that_is_kept_can_be_gone_back_twice():
     assert all(map(torch.equal, once, again))
 
 
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("inputs", ["vectors", "tokens"])
+def test_gradients_can_be_clipped_in_place_since_no_two_share_memory(kind, inputs):
+    quick, plain = pair(kind)
+    tokens = torch.randint(3, (6, 2))
+    vectors = one_hot(tokens, 3).double()
+    output, _ = quick.look_up(tokens) if inputs == "tokens" else quick(vectors)
+    output.sum().backward()
+    plain(vectors)[0].sum().backward()
+    for layer in (quick, plain):
+        assert nn.utils.clip_grad_norm_(layer.parameters(), 0.1) > 0.1
+    for p, q in zip(quick.parameters(), plain.parameters(), strict=True):
+        assert_close(p.grad, q.grad)
+
+
 def test_outputs_changed_in_place_are_noticed():
     layer = fast.LSTM(3, 5)
     with pytest.raises(RuntimeError, match="inplace|in-place"):
