@@ -554,7 +554,7 @@ the dashed line is the rest: gates and their derivatives, which need an exponent
 every sum, and the traffic of sums, gates and slopes, several times as much as those
 caches hold.
 
-A GPU multiplies hundreds of times as fast, and there the limit is another one: the 35
+A GPU multiplies many times as fast, and there the limit is another one: the 35
 steps depend on one another, each has to wait until the one before is written and seen
 by all, and most of the machine stands idle meanwhile. How long that waiting takes
 decides there; no figure of it is given here, since none was measured.

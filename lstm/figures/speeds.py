@@ -35,6 +35,9 @@ def growth(panels, ylabel):
         for n, (name, points) in enumerate(curves.items()):
             look = {"color": CYCLE[n], "marker": "os"[n % 2], "markersize": 5}
             axis.loglog(*zip(*points, strict=True), label=name, **look)
+        values = [value for value, _ in points]
+        axis.set_xticks(values, map(str, values), fontsize=9)
+        axis.minorticks_off()
         axis.set_xlabel(size)
     axes[0, 0].set_ylabel(ylabel)
     handles, labels = axes.flat[0].get_legend_handles_labels()
