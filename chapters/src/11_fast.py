@@ -23,8 +23,8 @@ while it multiplies, and why a layer of 256 units ends near the speed of one lar
 matrix product on a CPU.
 
 **What you need.** Section 3.3 for the layout of the weights, sections 7.2 to 7.5 for
-the way back. A C++ compiler is welcome and not needed: without one the last rung is computed by the one
-before.
+the way back. A C++ compiler is welcome and not needed: without one the last rung is
+computed by the one before.
 """
 
 # %%
@@ -124,9 +124,9 @@ def gate_by_gate(inputs, state, weights):
 r"""
 Each of these small lines is a call from Python into PyTorch: it checks types and
 shapes, finds memory for the result, notes for autograd how to come back, and only then
-computes. We count the calls where PyTorch hands them out, in a forward and backward pass:
-those that compute something or move it, and those that only say where numbers lie, as
-slices and transposes do. Beside the notes' loop stand the rungs that follow, so that
+computes. We count the calls where PyTorch hands them out, in a forward and backward
+pass: those that compute something or move it, and those that only say where numbers
+lie, as slices and transposes do. Beside the notes' loop stand the rungs that follow, so that
 you see where we are going.
 """
 
@@ -517,9 +517,10 @@ slope is the power.
 
 # %%
 #| fig-alt: >-
-#|   Three panels on logarithmic axes, times against length, batch and units, each with
-#|   two curves, torch.nn.LSTM and lstm.fast.LSTM, which rise side by side as nearly
-#|   straight lines; that over the units is the steepest.
+#|   Three panels on logarithmic axes, times against length, batch and hidden size. In
+#|   each the curves of torch.nn.LSTM and lstm.fast.LSTM rise side by side, ours a
+#|   little lower, most so from 256 steps on. Over the units they are nearly straight;
+#|   over the length they are steeper between 35 and 256 steps than on either side.
 panels = {}
 for row in parts["growth"]:
     curves = panels.setdefault(row["size"].replace("_", " "), {})
@@ -545,6 +546,10 @@ Table(("size", "layer", "power, between the two largest"), rows)
 
 # %% [markdown]
 r"""
+Over length and batch the whole way from the smallest to the largest is near to
+proportion, but not every part of it: between 35 and 256 steps both layers take more
+than that, and before and after it less. Why was not examined here.
+
 ## 11.10 Why it ends here
 
 On a CPU, the weights of this layer, a megabyte, fit into each core's own cache, and 32
@@ -573,8 +578,8 @@ and an exponential that is computed in place where a library's was called.
 - Projection. Layers with `proj_size` are computed by the plain layer, too.
 - Other processors. On one without AVX-512 or AVX2 the operator is compiled for what
   there is; it was not measured there.
-- A winner. A ratio of 1.05 on one machine may be 0.95 on another. What is proved is that
-  all compute the same.
+- A winner. A ratio of 1.05 on one machine may be 0.95 on another. What is proved is
+  that all compute the same.
 - Fewer digits. With bfloat16 products can be several times as fast; then it is another
   computation, and this chapter compares equals.
 
@@ -596,7 +601,8 @@ and an exponential that is computed in place where a library's was called.
    and by what factor is that more than with 256? Why is it not four?
    ([solution](solutions/11_fast.ipynb#exercise-1))
 2. *(easy)* Write the row lookup of 11.4 with the notes' orientation of the weights,
-   $\mathbf{W}_\mathrm{x} \in \mathbb{R}^{D \times 4H}$, and compare it with the product.
+   $\mathbf{W}_\mathrm{x} \in \mathbb{R}^{D \times 4H}$, and compare it with the
+   product.
    ([solution](solutions/11_fast.ipynb#exercise-2))
 3. *(medium)* Hoist the input's products out of the plain RNN's loop, and show by
    autograd that all its gradients stay the same.

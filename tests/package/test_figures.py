@@ -10,6 +10,7 @@ from lstm.figures import plt
 from lstm.figures.cells import NEW
 
 CURVES = {"a": [1, 2, 3], "b": [3, 2, 1]}
+TIMES = {"median": 3.0, "low": 2.0, "high": 5.0}
 DRAWN = {
     "training": partial(figures.training, [1, 2], [2.0, 1.0], [2], [1.5]),
     "lines": partial(figures.lines, CURVES, "x", "y", log=True, levels={"two": 2}),
@@ -40,6 +41,8 @@ DRAWN = {
     "digit_rows": partial(figures.digit_rows, np.eye(8), 3),
     "confusion": partial(figures.confusion, [[9, 1], [0, 8]], "x", "y"),
     "gallery": partial(figures.gallery, [np.eye(8)] * 3, ["a", "b", "c"]),
+    "speeds": partial(figures.speeds, {"a": TIMES, "b": TIMES}, "ms", {"c": 2.0}),
+    "growth": partial(figures.growth, {"x": {"a": [(1, 2.0), (8, 9.0)]}}, "ms"),
     "letters": partial(figures.letters, "a bc\nd", [1, 0, -2, 0, 3, 1], "c"),
     "gates": partial(figures.gates, "a b", {"i": [0, 1, 0.5], "c": [-2, 0, 1]}),
     "unrolled": figures.unrolled,

@@ -44,9 +44,9 @@ assert 3.8 < factor < 4
 r"""
 ## Exercise 2
 
-In the notes' orientation the vector stands on the left, $\mathbf{X} \mathbf{W}$, so that
-a one-hot $\mathbf{X}$ chooses a row of $\mathbf{W}_\mathrm{x}$ as it lies: indexing does
-it, and nothing has to be transposed.
+In the notes' orientation the vector stands on the left, $\mathbf{X} \mathbf{W}$, so
+that a one-hot $\mathbf{X}$ chooses a row of $\mathbf{W}_\mathrm{x}$ as it lies:
+indexing does it, and nothing has to be transposed.
 """
 
 # %%
