@@ -126,8 +126,8 @@ Each of these small lines is a call from Python into PyTorch: it checks types an
 shapes, finds memory for the result, notes for autograd how to come back, and only then
 computes. We count the calls where PyTorch hands them out, in a forward and backward
 pass: those that compute something or move it, and those that only say where numbers
-lie, as slices and transposes do. Beside the notes' loop stand the rungs that follow, so that
-you see where we are going.
+lie, as slices and transposes do. Beside the notes' loop stand the rungs that follow, so
+that you see where we are going.
 """
 
 
