@@ -313,6 +313,18 @@ def test_gradients_can_be_clipped_in_place_since_no_two_share_memory(kind, input
         assert_close(p.grad, q.grad)
 
 
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("engine", engines())
+def test_slopes_that_are_handed_in_stay_as_they_are(kind, engine):
+    weights, x = weights_of(kind, 3, 5), randn(12, 3)
+    state = [randn(2, 5) for _ in range(2 if kind == "LSTM" else 1)]
+    outputs, last = through_time(engines()[engine], kind, x, state, weights, (2,) * 6)
+    slopes = [torch.randn_like(t) for t in (outputs, *last)]
+    before = [slope.clone() for slope in slopes]
+    torch.autograd.grad((outputs, *last), weights, slopes)
+    assert all(map(torch.equal, slopes, before))
+
+
 def test_outputs_changed_in_place_are_noticed():
     layer = fast.LSTM(3, 5)
     with pytest.raises(RuntimeError, match="inplace|in-place"):
