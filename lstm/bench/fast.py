@@ -205,7 +205,9 @@ def apart(what, name, limit=None):
     try:
         printed, _ = process.communicate(timeout=limit)
     except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)  # with those that compile for it
+        if hasattr(os, "killpg"):
+            os.killpg(process.pid, signal.SIGKILL)  # with those that compile for it
+        process.kill()
         process.communicate()
         return None
     return json.loads(printed)

@@ -56,9 +56,8 @@ def build(library):
 
     if sys.platform == "win32":
         raise RuntimeError("it is written for GCC and Clang")
-    compiler = os.environ.get("CXX", "c++")
-    if shutil.which(compiler) is None:
-        raise RuntimeError(f"there is no compiler {compiler}")
+    if not compiler():
+        raise RuntimeError(f"there is no compiler {os.environ.get('CXX', 'c++')}")
     library.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=library.parent) as own, ninja_on_path():
         cpp_extension.load(
@@ -69,6 +68,11 @@ def build(library):
             is_python_module=False,
         )
         os.replace(Path(own) / library.name, library)
+
+
+def compiler():
+    """The path of the C++ compiler, which `torch.compile` needs as well; or None."""
+    return shutil.which(os.environ.get("CXX", "c++"))
 
 
 def flags():
