@@ -3,9 +3,9 @@
 N batch   L sequence length   D input size   H hidden size
 
 Two figures, never mixed: a layer's forward and backward pass, and whole training steps.
-Before anything is timed, all have to agree: outputs, states, every gradient, and the
-losses of 100 steps. In each round all take turns; told is the median, and between which
-values the middle half of the rounds lay.
+Before layers are timed, all have to agree in outputs and every gradient; `curves` of
+the contestants gives the losses of a training, which chapter 11 compares. In each round
+all take turns; told is the median, and where the middle half of the rounds lay.
 """
 
 import functools
