@@ -12,36 +12,36 @@ sigmoid_back = torch.ops.aten.sigmoid_backward.grad_input
 tanh_back = torch.ops.aten.tanh_backward.grad_input
 
 
-def lstm_gates(sums, c_old, c, h):
-    """From the sums of a step, in place, to its gates, cell and hidden state."""
-    H = h.shape[-1]
-    sums[:, : 2 * H].sigmoid_()
-    sums[:, 2 * H : 3 * H].tanh_()
-    sums[:, 3 * H :].sigmoid_()
-    i, f, g, o = sums.chunk(4, dim=-1)
+def tanh(x, out):
+    """tanh(x) = 2 sigmoid(2x) - 1: right to a rounding at 1, and faster than torch.tanh."""
+    return torch.mul(x, 2, out=out).sigmoid_().mul_(2).sub_(1)
+
+
+def lstm_gates(sums, i, f, g, o, c_old, c, h):
+    """From a step's sums (N, 4H) to its gates, cell and hidden state, each (N, H)."""
+    s_i, s_f, s_g, s_o = sums.chunk(4, dim=-1)
+    torch.sigmoid(s_i, out=i)
+    torch.sigmoid(s_f, out=f)
+    tanh(s_g, out=g)
+    torch.sigmoid(s_o, out=o)
     torch.mul(f, c_old, out=c).addcmul_(i, g)
-    torch.tanh(c, out=h).mul_(o)
+    tanh(c, out=h).mul_(o)
 
 
-def lstm_slopes(d_h, d_c, gates, c_old, c, d):
-    """One step back: the derivatives by its sums, into d; d_c becomes the old cell's.
+def lstm_slopes(d_h, d_c, i, f, g, o, c_old, c):
+    """One step back: from its gates, in place, to the derivatives by its sums.
 
-    d_h, d_c: (N, H), all that reaches the step's h and c   gates, d: (N, 4H)
+    d_h, d_c: (N, H), all that reaches the step's h and c; d_c becomes the old cell's
     """
-    i, f, g, o = gates.chunk(4, dim=-1)
-    d_i, d_f, d_g, d_o = d.chunk(4, dim=-1)
-    shown = c.tanh()
-    torch.mul(d_h, shown, out=d_o)
-    sigmoid_back(d_o, o, grad_input=d_o)
-    d_h.mul_(o)
-    d_c.add_(tanh_back(d_h, shown, grad_input=d_h))
-    torch.mul(d_c, g, out=d_i)
-    torch.mul(d_c, c_old, out=d_f)
-    H = d_c.shape[-1]
-    sigmoid_back(d[:, : 2 * H], gates[:, : 2 * H], grad_input=d[:, : 2 * H])
-    torch.mul(d_c, i, out=d_g)
-    tanh_back(d_g, g, grad_input=d_g)
+    shown = tanh(c, out=torch.empty_like(c))
+    through = d_h * o
+    d_c.add_(tanh_back(through, shown, grad_input=through))
+    sigmoid_back(d_h.mul_(shown), o, grad_input=o)
+    d_i, d_f, d_g = d_c * g, d_c * c_old, d_c * i
     d_c.mul_(f)
+    sigmoid_back(d_i, i, grad_input=i)
+    sigmoid_back(d_f, f, grad_input=f)
+    tanh_back(d_g, g, grad_input=g)
 
 
 def gru_gates(values, sums, h_old, h):
@@ -55,22 +55,45 @@ def gru_gates(values, sums, h_old, h):
     torch.lerp(n, h_old, values[:, 2 * H : 3 * H], out=h)
 
 
-def gru_slopes(d_h, values, h_old, d):
-    """One step back: the derivatives by its sums, into d; d_h becomes what goes on."""
+def gru_slopes(d_h, values, h_old):
+    """One step back, in place; d_h becomes what goes on beside the products."""
     n, r, z, q = values.chunk(4, dim=-1)
-    d_n, d_r, d_z, d_q = d.chunk(4, dim=-1)
-    torch.sub(h_old, n, out=d_z).mul_(d_h)
-    sigmoid_back(d_z, z, grad_input=d_z)
-    torch.addcmul(d_h, d_h, z, value=-1, out=d_n)
-    tanh_back(d_n, n, grad_input=d_n)
-    torch.mul(d_n, r, out=d_q)
-    torch.mul(d_n, q, out=d_r)
-    sigmoid_back(d_r, r, grad_input=d_r)
+    d_z = (h_old - n).mul_(d_h)
+    d_n = torch.addcmul(d_h, d_h, z, value=-1)
+    tanh_back(d_n, n, grad_input=n)
     d_h.mul_(z)
+    sigmoid_back(d_z, z, grad_input=z)
+    d_r = n * q
+    torch.mul(n, r, out=q)
+    sigmoid_back(d_r, r, grad_input=r)
+
+
+def in_order(w, rows):
+    """w in the order in which oneDNN multiplies so many rows by it; float64 as it is."""
+    if not has_linear(w):
+        return w
+    return torch.ops.mkldnn._reorder_linear_weight(w, rows)
+
+
+def linear(x, w, more=None):
+    """x @ w.T (+ more), by oneDNN where it has that: fast on every maker's processors."""
+    if not has_linear(x):
+        return x @ w.T if more is None else torch.addmm(more, x, w.T)
+    own = torch.ops.mkldnn._linear_pointwise
+    if more is None:
+        return own.default(x, w, None, "none", [], "")
+    return own.binary(x, more, w, None, "add")
+
+
+def has_linear(tensor):
+    """Whether oneDNN multiplies what is of this type here."""
+    return tensor.dtype == torch.float32 and torch.backends.mkldnn.is_available()
 
 
 class Engine:
     """The loop in Python; `gates` and `slopes` do what is done to a step's sums."""
+
+    pad = 0
 
     def __init__(self, change=lambda function: function):
         self.lstm_gates, self.lstm_slopes = change(lstm_gates), change(lstm_slopes)
@@ -80,69 +103,66 @@ class Engine:
         """Fill values, hidden and cells."""
         if tokens is not None:
             values.copy_(sums[tokens])
-        steps = by_steps(sizes, reverse, values)
-        for (v,), h_old, h, c_old, c in zip(
-            steps,
+        ordered = in_order(w, sizes[0])
+        for (v, *gates), h_old, h, c_old, c in zip(
+            by_steps(sizes, reverse, values, *values.chunk(4, -1)),
             *pairs(hidden, sizes, reverse),
             *pairs(cells, sizes, reverse),
             strict=True,
         ):
-            v.addmm_(h_old, w.T)
-            self.lstm_gates(v, c_old, c, h)
+            self.lstm_gates(linear(h_old, ordered, v), *gates, c_old, c, h)
 
     def lstm_backward(
-        self,
-        d_outputs,
-        d_last,
-        carry,
-        d_first,
-        values,
-        d,
-        hidden,
-        cells,
-        w,
-        sizes,
-        reverse,
+        self, d_outputs, d_last, carry, d_first, values, hidden, cells, w, sizes, reverse
     ):
-        """Fill d and d_first; carry becomes the derivative by the first cells."""
-        steps = [*by_steps(sizes, reverse, values, d, d_outputs)]
+        """Put slopes over the values, fill d_first; carry becomes the first cells'."""
+        steps = [*by_steps(sizes, reverse, d_outputs, values, *values.chunk(4, -1))]
         olds, news = pairs(cells, sizes, reverse)
-        d_h = d_first.copy_(d_last)
-        for (v, d_t, d_y), c_old, c in zip(
+        d_h, ordered = d_last, in_order(w.T, sizes[0])
+        for (d_y, v, *gates), c_old, c in zip(
             steps[::-1], olds[::-1], news[::-1], strict=True
         ):
-            d_h += d_y
-            self.lstm_slopes(d_h, carry, v, c_old, c, d_t)
-            torch.mm(d_t, w, out=d_h)
+            self.lstm_slopes(d_h + d_y, carry, *gates, c_old, c)
+            d_h = linear(v, ordered)
+        d_first.copy_(d_h)
 
     def gru_forward(self, sums, tokens, bias, values, hidden, _, w, sizes, reverse):
         """Fill values and hidden."""
         if tokens is not None:
             values.copy_(sums[tokens])
-        H = w.shape[1]
-        bias = torch.cat([bias.new_zeros(2 * H), bias])
+        ordered = in_order(w, sizes[0])
         steps = by_steps(sizes, reverse, values)
         for (v,), h_old, h in zip(steps, *pairs(hidden, sizes, reverse), strict=True):
-            self.gru_gates(v, torch.addmm(bias, h_old, w.T), h_old, h)
+            sums = linear(h_old, ordered)
+            sums[:, -len(bias) :].add_(bias)
+            self.gru_gates(v, sums, h_old, h)
 
     def gru_backward(
-        self, d_outputs, d_last, carry, d_first, values, d, hidden, _, w, sizes, reverse
+        self, d_outputs, d_last, carry, d_first, values, hidden, _, w, sizes, reverse
     ):
-        """Fill d and d_first."""
+        """Put slopes over the values, fill d_first."""
         H = w.shape[1]
-        steps = [*by_steps(sizes, reverse, values, d, d_outputs)]
+        steps = [*by_steps(sizes, reverse, values, d_outputs)]
         olds, _ = pairs(hidden, sizes, reverse)
-        d_h = d_first.copy_(d_last)
-        for (v, d_t, d_y), h_old in zip(steps[::-1], olds[::-1], strict=True):
-            d_h += d_y
-            self.gru_slopes(d_h, v, h_old, d_t)
-            d_h.addmm_(d_t[:, H:], w)
+        d_h, ordered = d_last, in_order(w.T, sizes[0])
+        for (v, d_y), h_old in zip(steps[::-1], olds[::-1], strict=True):
+            d_h = d_h + d_y
+            self.gru_slopes(d_h, v, h_old)
+            d_h.add_(linear(v[:, H:], ordered))
+        d_first.copy_(d_h)
 
     @staticmethod
-    def add_rows(table, tokens, d):
+    def transposed(slopes, inputs):
+        """The slopes (R, J), transposed, times the inputs (R, K).   ->   (J, K)"""
+        if not slopes.is_contiguous():
+            return slopes.T @ inputs
+        return linear(inputs.T, slopes.T).T
+
+    @staticmethod
+    def add_rows(table, tokens, slopes):
         """table[token] += row, for all: one product with the one-hot vectors."""
         ones = torch.zeros(len(tokens), len(table), dtype=table.dtype)
-        torch.mm(ones.scatter_(1, tokens[:, None], 1.0).T, d, out=table)
+        torch.mm(ones.scatter_(1, tokens[:, None], 1.0).T, slopes, out=table)
 
 
 def by_steps(sizes, reverse, *buffers):

@@ -9,6 +9,7 @@ again is computed by the plain equations.
 """
 
 import torch
+from torch import Tensor
 from torch.autograd import forward_ad
 from torch.nn.functional import one_hot
 from torch.nn.utils.rnn import PackedSequence
@@ -21,6 +22,33 @@ from lstm.fast.through_time import through_time
 
 class Fast(layers.RNNBase):
     """What the fast layers add: the way through time, and tokens for vectors."""
+
+    def forward(self, input, hx=None):
+        """As the plain layer's; a step of one sequence without gradients is one call."""
+        alone = type(input) is Tensor and input.shape[:2] == (1, 1)
+        if alone and hx is not None and (found := self.one_step(input, hx)):
+            return found
+        return super().forward(input, hx)
+
+    def one_step(self, input, hx):
+        """One step of one sequence, (1, 1, D); None where the operator has no way."""
+        state = [*hx] if type(hx) in (tuple, list) else [hx]
+        goes = not (
+            torch.is_grad_enabled()
+            or self.bidirectional
+            or self.proj_size
+            or (self.dropout and self.training)
+            or any(type(s) is not Tensor for s in state)
+        )
+        engine = operator.load() if goes and undisturbed() else None
+        if engine is None:
+            return None
+        step = engine.lstm_step if self.mode == "LSTM" else engine.gru_step
+        found = step(input, state, [*self._parameters.values()], self.bias)
+        if not found:
+            return None
+        output, *state = found
+        return output, tuple(state) if self.mode == "LSTM" else state[0]
 
     def look_up(self, tokens, hx=None):
         """As `forward` on the one-hot vectors of tokens, which are not made.
@@ -89,11 +117,18 @@ def can_go(inputs, state, weights):
     """Whether the fast way computes what is asked for, of tensors as they are."""
     tensors = [t for t in (inputs, *state, *weights) if t is not None]
     return (
-        not torch.compiler.is_compiling()
+        undisturbed()
         and inputs.numel() > 0
         and weights[0].dtype in (torch.float32, torch.float64)
         and all(t.device.type == "cpu" and t.layout == torch.strided for t in tensors)
-        and all(type(t) in (torch.Tensor, torch.nn.Parameter) for t in tensors)
+        and all(type(t) in (Tensor, torch.nn.Parameter) for t in tensors)
+    )
+
+
+def undisturbed():
+    """Whether nobody traces, compiles, transforms or casts what is computed."""
+    return (
+        not torch.compiler.is_compiling()
         and not torch.is_autocast_enabled("cpu")
         and not torch._C._are_functorch_transforms_active()  # as torch.autograd asks
         and forward_ad._current_level < 0

@@ -11,7 +11,7 @@
 //
 //   values (R, 4H)   LSTM: sums of the input, then the gates i, f, g, o
 //                    GRU: the same of n, r, z; then n, r, z, q, the state's part of n
-//   slopes (R, 4H)   derivatives of the loss by the sums, in the same order
+//                    on the way back: over them the loss's derivatives by the sums
 //   hidden, cells    (R + N, H), the N first states before the rows, or behind them when
 //                    the direction is reverse; a GRU has no cells
 
@@ -133,35 +133,36 @@ void in_tiles(Int row, Int end, F&& f) {
   }
 }
 
-// sums[m][p] += the sum over k of a[m][k] * panel[k][p]
+// sums[m][p] += the sum over k of a[m][k * step] * panel[k][p]
 template <typename T, int M, int P>
-void product(Vec<T> (&sums)[M][P], const T* const (&a)[M], const T* panel, Int K) {
+void product(Vec<T> (&sums)[M][P], const T* const (&a)[M], const T* panel, Int K,
+             Int step = 1) {
   Vec<T> s[M][P];  // nothing else can point to these, so that they stay in registers
   for (int m = 0; m < M; ++m) std::copy_n(sums[m], P, s[m]);
   for (Int k = 0; k < K; ++k, panel += P * WIDTH<T>) {
     Vec<T> w[P];
     for (int p = 0; p < P; ++p) w[p] = load(panel + p * WIDTH<T>);
     for (int m = 0; m < M; ++m) {
-      const Vec<T> x(a[m][k]);
+      const Vec<T> x(a[m][k * step]);
       for (int p = 0; p < P; ++p) s[m][p] = at::vec::fmadd(x, w[p], s[m][p]);
     }
   }
   for (int m = 0; m < M; ++m) std::copy_n(s[m], P, sums[m]);
 }
 
-// The same from weights as they lie, in rows of H, for n units: no panel has to be made.
+// The same from weights (P*H, K) as they lie, for n of the H units: no panel has to be made.
 template <typename T, int M, int P>
-void dots(Vec<T> (&sums)[M][P], const T* const (&a)[M], const T* w, Int H, Int n) {
+void dots(Vec<T> (&sums)[M][P], const T* const (&a)[M], const T* w, Int K, Int H, Int n) {
   T out[M][P][WIDTH<T>] = {};
-  for (Int j = 0; j < n; ++j, w += H) {
+  for (Int j = 0; j < n; ++j, w += K) {
     Vec<T> part[M][P];
     for (auto& row : part) std::fill(row, row + P, Vec<T>(0));
-    for (Int k = 0; k < H; k += WIDTH<T>) {
-      const Int some = std::min(WIDTH<T>, H - k);
+    for (Int k = 0; k < K; k += WIDTH<T>) {
+      const Int some = std::min(WIDTH<T>, K - k);
       for (int m = 0; m < M; ++m) {
         const auto x = load(a[m] + k, some);
         for (int p = 0; p < P; ++p)
-          part[m][p] = at::vec::fmadd(x, load(w + p * H * H + k, some), part[m][p]);
+          part[m][p] = at::vec::fmadd(x, load(w + p * H * K + k, some), part[m][p]);
       }
     }
     const auto add = [](Vec<T>& x, Vec<T>& y) { return x + y; };
@@ -185,16 +186,16 @@ void make_panel(const T* w, T* panel, Int u, Int H) {  // (H, P, V): units u, u+
           panel[(k * P + p) * V + j] = j < n ? w[(p * H + u + j) * H + k] : T(0);
 }
 template <int Q, typename T>
-void make_panel_back(const T* w, T* panel, Int u, Int K, Int H) {  // (K, Q, V)
+void make_panel_back(const T* w, T* panel, Int u, Int K, Int H, Int S) {  // (K, Q, V)
   const Int n = std::min(Q * WIDTH<T>, H - u);
   for (Int k = 0; k < K; ++k, panel += Q * WIDTH<T>) {
-    std::copy_n(w + k * H + u, n, panel);
+    std::copy_n(w + k * S + u, n, panel);
     std::fill(panel + n, panel + Q * WIDTH<T>, T(0));
   }
 }
 
 // The cells: what becomes of a unit's sums, and of the derivatives on their way back.
-// x: the input's sums   v, d: rows of values and slopes   old: c, in a GRU h, before
+// x: the input's sums   v: a row of values   old: c, in a GRU h, before
 // carry: what the next step hands back beside the products; all at a vector of n units
 struct LSTM {
   static constexpr int P = 4, SKIP = 0;  // slopes (H each) before those of the products
@@ -209,15 +210,15 @@ struct LSTM {
     cell.store(c, n), (o * tanh(cell)).store(h, n);
   }
   template <typename T>
-  static void backward(Vec<T> d_h, T* carry, const T* v, T* d, const T* old, const T* c,
-                       Int H, Int n) {
+  static void backward(Vec<T> d_h, T* carry, T* v, const T* old, const T* c, Int H,
+                       Int n) {
     const auto i = load(v, n), f = load(v + H, n), g = load(v + 2 * H, n);
     const auto o = load(v + 3 * H, n), shown = tanh(load(c, n)), one = Vec<T>(1);
     const auto d_c = load(carry, n) + d_h * o * (one - shown * shown);
-    (d_c * g * i * (one - i)).store(d, n);
-    (d_c * load(old, n) * f * (one - f)).store(d + H, n);
-    (d_c * i * (one - g * g)).store(d + 2 * H, n);
-    (d_h * shown * o * (one - o)).store(d + 3 * H, n);
+    (d_c * g * i * (one - i)).store(v, n);
+    (d_c * load(old, n) * f * (one - f)).store(v + H, n);
+    (d_c * i * (one - g * g)).store(v + 2 * H, n);
+    (d_h * shown * o * (one - o)).store(v + 3 * H, n);
     (d_c * f).store(carry, n);
   }
   template <typename T>
@@ -236,16 +237,15 @@ struct GRU {
     (candidate + z * (load(old, n) - candidate)).store(h, n);
   }
   template <typename T>
-  static void backward(Vec<T> d_h, T* carry, const T* v, T* d, const T* old, const T*,
-                       Int H, Int n) {
+  static void backward(Vec<T> d_h, T* carry, T* v, const T* old, const T*, Int H, Int n) {
     const auto candidate = load(v, n), r = load(v + H, n), z = load(v + 2 * H, n);
     const auto q = load(v + 3 * H, n), one = Vec<T>(1);
     d_h = d_h + load(carry, n);
     const auto d_n = d_h * (one - z) * (one - candidate * candidate);
-    d_n.store(d, n);
-    (d_n * q * r * (one - r)).store(d + H, n);
-    (d_h * (load(old, n) - candidate) * z * (one - z)).store(d + 2 * H, n);
-    (d_n * r).store(d + 3 * H, n);
+    d_n.store(v, n);
+    (d_n * q * r * (one - r)).store(v + H, n);
+    (d_h * (load(old, n) - candidate) * z * (one - z)).store(v + 2 * H, n);
+    (d_n * r).store(v + 3 * H, n);
     (d_h * z).store(carry, n);
   }
   template <typename T>
@@ -304,7 +304,7 @@ void run_forward(const Rows& rows, const at::Tensor& sums, const Int* tokens,
             std::fill(s[m], s[m] + P, Vec<T>(0));
           }
           if (panels) product(s, a, panel + j * H * P * V, H);
-          else dots(s, a, weights + u * H, H, n);
+          else dots(s, a, weights + u * H, H, H, n);
           for (int m = 0; m < M; ++m) {
             const Int at = rows.begin[t] + row + m, now = rows.state(t, row + m) * H + u;
             const T* old = c + rows.before(t, row + m) * H + u;
@@ -321,23 +321,23 @@ void run_forward(const Rows& rows, const at::Tensor& sums, const Int* tokens,
 template <class Cell, typename T>
 void run_backward(const Rows& rows, const at::Tensor& d_outputs, const at::Tensor& d_last,
                   const at::Tensor& carry, const at::Tensor& d_first,
-                  const at::Tensor& values, const at::Tensor& slopes,
-                  const at::Tensor& hidden, const at::Tensor& cells, const at::Tensor& w) {
+                  const at::Tensor& values, const at::Tensor& hidden,
+                  const at::Tensor& cells, const at::Tensor& w) {
   constexpr int P = Cell::P, Q = 2;
   constexpr Int V = WIDTH<T>;
   const Int H = w.size(1), K = P * H, vectors = (H + Q * V - 1) / (Q * V);
   const Int S = values.stride(0), threads = crew(rows, w);
   const at::Tensor kept = room<T>(vectors * K * Q * V), zeros = room<T>(K).zero_();
   const T *d_y = d_outputs.data_ptr<T>(), *d_end = d_last.data_ptr<T>();
-  const T *v = values.data_ptr<T>(), *weights = w.data_ptr<T>();
+  const T* weights = w.data_ptr<T>();
   const T* c = P == 4 ? cells.data_ptr<T>() : hidden.data_ptr<T>();
-  T *d = slopes.data_ptr<T>(), *panel = kept.data_ptr<T>(), *nothing = zeros.data_ptr<T>();
+  T *v = values.data_ptr<T>(), *panel = kept.data_ptr<T>(), *nothing = zeros.data_ptr<T>();
   T *carried = carry.data_ptr<T>(), *d_begin = d_first.data_ptr<T>();
 #pragma omp parallel num_threads(threads)
   {
     const Share packing(vectors, rows.batch, true);
     for (Int j = packing.unit; j < packing.units; ++j)
-      make_panel_back<Q>(weights, panel + j * K * Q * V, j * Q * V, K, H);
+      make_panel_back<Q>(weights, panel + j * K * Q * V, j * Q * V, K, H, H);
 #pragma omp barrier
     const Share share(vectors, rows.batch, by_units(rows, w, threads));
     for (Int k = rows.steps - 1; k >= -1; --k, share.barrier()) {
@@ -351,7 +351,7 @@ void run_backward(const Rows& rows, const at::Tensor& d_outputs, const at::Tenso
           Vec<T> s[M][Q];
           for (int m = 0; m < M; ++m) {
             const Int r = row + m, next = first ? rows.first(r) : rows.after(t, r);
-            a[m] = next < 0 ? nothing : d + next * S + Cell::SKIP * H;
+            a[m] = next < 0 ? nothing : v + next * S + Cell::SKIP * H;
             for (int q = 0; q < Q; ++q) {
               const Int u = (j * Q + q) * V, n = std::min(V, H - u);
               s[m][q] = Vec<T>(0);
@@ -359,7 +359,7 @@ void run_backward(const Rows& rows, const at::Tensor& d_outputs, const at::Tenso
               const Int at = (rows.begin[t] + r) * S + u, old = rows.before(t, r) * H + u;
               s[m][q] = load(d_y + (rows.begin[t] + r) * H + u, n);
               if (next < 0) s[m][q] = s[m][q] + load(d_end + r * H + u, n);
-              for (int p = 0; p < 4; ++p) fetch(v + at + p * H), fetch(d + at + p * H);
+              for (int p = 0; p < 4; ++p) fetch(v + at + p * H);
               fetch(c + old), fetch(c + rows.state(t, r) * H + u);
             }
           }
@@ -375,7 +375,7 @@ void run_backward(const Rows& rows, const at::Tensor& d_outputs, const at::Tenso
               }
               const Int at = (rows.begin[t] + r) * S + u, now = rows.state(t, r) * H + u;
               const T* old = c + rows.before(t, r) * H + u;
-              Cell::backward(s[m][q], back, v + at, d + at, old, c + now, H, n);
+              Cell::backward(s[m][q], back, v + at, old, c + now, H, n);
             }
         });
       }
@@ -398,13 +398,132 @@ void forward(const at::Tensor& sums, const std::optional<at::Tensor>& tokens,
 template <class Cell>
 void backward(const at::Tensor& d_outputs, const at::Tensor& d_last,
               const at::Tensor& carry, const at::Tensor& d_first, const at::Tensor& values,
-              const at::Tensor& slopes, const at::Tensor& hidden, const at::Tensor& cells,
-              const at::Tensor& w, at::IntArrayRef sizes, bool reverse) {
+              const at::Tensor& hidden, const at::Tensor& cells, const at::Tensor& w,
+              at::IntArrayRef sizes, bool reverse) {
   const Rows rows(sizes, reverse);
   AT_DISPATCH_FLOATING_TYPES(w.scalar_type(), "backward", [&] {
-    run_backward<Cell, scalar_t>(rows, d_outputs, d_last, carry, d_first, values, slopes,
-                                 hidden, cells, w);
+    run_backward<Cell, scalar_t>(rows, d_outputs, d_last, carry, d_first, values, hidden,
+                                 cells, w);
   });
+}
+
+// found (J, K): the slopes (R, J), transposed, times the inputs (R, K). A thread takes some
+// rows of it; R goes in blocks, so that a panel of inputs stays in the smallest cache.
+template <typename T>
+void run_transposed(const at::Tensor& slopes, const at::Tensor& inputs,
+                    const at::Tensor& found) {
+  constexpr int Q = 2;
+  constexpr Int V = WIDTH<T>, BLOCK = 128;
+  const Int R = slopes.size(0), J = slopes.size(1), K = inputs.size(1);
+  const Int S = slopes.stride(0), S_x = inputs.stride(0);
+  const T *d = slopes.data_ptr<T>(), *x = inputs.data_ptr<T>();
+  T* sum = found.data_ptr<T>();
+#pragma omp parallel
+  {
+    const Share share(J, J, true);
+    T panel[BLOCK * Q * V];
+    for (Int begin = 0; begin < R; begin += BLOCK) {
+      const Int block = std::min(BLOCK, R - begin);
+      for (Int u = 0; u < K; u += Q * V) {
+        make_panel_back<Q>(x + begin * S_x, panel, u, block, K, S_x);
+        in_tiles<24 / Q>(share.unit, share.units, [&](Int row, auto size) {
+          constexpr int M = size;
+          const T* a[M];
+          Vec<T> s[M][Q];
+          const auto at = [&](int m, int q) { return sum + (row + m) * K + u + q * V; };
+          const auto n = [&](int q) { return std::min(V, K - u - q * V); };
+          for (int m = 0; m < M; ++m) {
+            a[m] = d + begin * S + row + m;
+            for (int q = 0; q < Q; ++q)
+              s[m][q] = begin && n(q) > 0 ? load(at(m, q), n(q)) : Vec<T>(0);
+          }
+          product(s, a, panel, block, S);
+          for (int m = 0; m < M; ++m)
+            for (int q = 0; q < Q; ++q)
+              if (n(q) > 0) s[m][q].store(at(m, q), n(q));
+        });
+      }
+    }
+  }
+}
+
+// One step of one sequence in one layer.
+template <class Cell, typename T>
+void run_step(const T* x, Int D, const T* h, const T* c, Int H, const T* const (&w)[4],
+              T* h_new, T* c_new) {
+  constexpr int P = Cell::P;
+  constexpr Int V = WIDTH<T>, VECTORS = 16;  // for a thread, at least
+  at::parallel_for(0, (H + V - 1) / V, H > 256 ? VECTORS : H, [&](Int from, Int to) {
+    for (Int u = from * V; u < std::min(to * V, H); u += V) {
+      const Int n = std::min(V, H - u);
+      Vec<T> own[1][P], s[1][P];
+      for (int p = 0; p < P; ++p) {
+        own[0][p] = w[2] ? load(w[2] + p * H + u, n) : Vec<T>(0);
+        s[0][p] = w[3] ? load(w[3] + p * H + u, n) : Vec<T>(0);
+      }
+      dots(own, {x}, w[0] + u * D, D, H, n);
+      dots(s, {h}, w[1] + u * H, H, H, n);
+      T sums[P * V], values[4 * V], nothing[V] = {};
+      for (int p = 0; p < P; ++p) own[0][p].store(sums + (p + Cell::SKIP) % P * V);
+      Cell::forward(s[0], sums, nothing, values, c + u, c_new + u, h_new + u, V, n);
+    }
+  });
+}
+
+bool plain(const at::Tensor& t, at::ScalarType type, at::IntArrayRef sizes) {
+  const auto keys = t.key_set() - c10::autograd_dispatch_keyset_with_ADInplaceOrView -
+                    c10::DispatchKeySet(c10::DispatchKey::AutocastCPU);
+  return keys == c10::DispatchKeySet(c10::DispatchKey::CPU) && t.scalar_type() == type &&
+         t.sizes() == sizes && t.is_contiguous();
+}
+
+// One step of one sequence through all layers, without gradients: the call of a program
+// that answers letter by letter, where nothing but the step may take time.
+// x (1, 1, D)   state: h, of an LSTM also c, (layers, 1, H)
+// weights: w_ih, w_hh and, where there are biases, b_ih, b_hh, of each layer
+// ->   output (1, 1, H), and the new state; nothing where anything is not as this says
+template <class Cell>
+std::vector<at::Tensor> step(const at::Tensor& x, at::TensorList state,
+                             at::TensorList weights, bool bias) {
+  constexpr int P = Cell::P;
+  const Int states = P == 4 ? 2 : 1, each = bias ? 4 : 2, layers = weights.size() / each;
+  const auto type = x.scalar_type();
+  if (Int(state.size()) != states || layers < 1 || x.dim() != 3 ||
+      (type != at::kFloat && type != at::kDouble))
+    return {};
+  const Int D = x.size(2), H = state[0].size(-1);
+  bool right = plain(x, type, {1, 1, D}) && Int(weights.size()) == layers * each;
+  for (const at::Tensor& t : state) right = right && plain(t, type, {layers, 1, H});
+  for (Int l = 0; right && l < layers; ++l) {
+    const at::TensorList w = weights.slice(l * each, each);
+    right = plain(w[0], type, {P * H, l ? H : D}) && plain(w[1], type, {P * H, H}) &&
+            (!bias || (plain(w[2], type, {P * H}) && plain(w[3], type, {P * H})));
+  }
+  if (!right) return {};
+  std::vector<at::Tensor> found{at::empty({1, 1, H}, x.options())};
+  for (const at::Tensor& t : state) found.push_back(at::empty(t.sizes(), t.options()));
+  AT_DISPATCH_FLOATING_TYPES(type, "step", [&] {
+    const scalar_t* input = x.data_ptr<scalar_t>();
+    scalar_t *h = found[1].data_ptr<scalar_t>(), *c = found.back().data_ptr<scalar_t>();
+    for (Int l = 0; l < layers; ++l, h += H, c += H) {
+      const scalar_t* w[4] = {};
+      for (Int k = 0; k < each; ++k) w[k] = weights[l * each + k].data_ptr<scalar_t>();
+      const scalar_t* old = state[0].data_ptr<scalar_t>() + l * H;
+      const scalar_t* old_c = state.back().data_ptr<scalar_t>() + l * H;
+      run_step<Cell>(input, l ? H : D, old, old_c, H, w, h, c);
+      input = h;
+    }
+    std::copy_n(input, H, found[0].data_ptr<scalar_t>());
+  });
+  return found;
+}
+
+at::Tensor transposed(const at::Tensor& slopes, const at::Tensor& inputs) {
+  const at::Tensor found = at::empty({slopes.size(1), inputs.size(1)}, inputs.options());
+  AT_DISPATCH_FLOATING_TYPES(slopes.scalar_type(), "transposed", [&] {
+    run_transposed<scalar_t>(slopes, inputs, found);
+  });
+  return found;
 }
 
 // slopes of the table's rows: table[tokens[r]] += slopes[r], columns parted by threads
@@ -429,18 +548,27 @@ TORCH_LIBRARY(lstm_book, library) {
       "Tensor(b!) hidden, Tensor(c!) cells, Tensor w, int[] sizes, bool reverse) -> ()";
   const std::string backwards =
       "_backward(Tensor d_outputs, Tensor d_last, Tensor(a!) carry, Tensor(b!) d_first, "
-      "Tensor values, Tensor(c!) slopes, Tensor hidden, Tensor cells, Tensor w, "
-      "int[] sizes, bool reverse) -> ()";
+      "Tensor(c!) values, Tensor hidden, Tensor cells, Tensor w, int[] sizes, "
+      "bool reverse) -> ()";
   for (const std::string cell : {"lstm", "gru"}) {
     library.def((cell + forwards).c_str());
     library.def((cell + backwards).c_str());
   }
+  for (const std::string cell : {"lstm", "gru"})
+    library.def((cell + "_step(Tensor x, Tensor[] state, Tensor[] weights, bool bias) "
+                 "-> Tensor[]").c_str());
+  library.def("transposed(Tensor slopes, Tensor inputs) -> Tensor");
   library.def("add_rows(Tensor(a!) table, Tensor tokens, Tensor slopes) -> ()");
+}
+TORCH_LIBRARY_IMPL(lstm_book, CompositeExplicitAutograd, library) {
+  library.impl("lstm_step", step<LSTM>);
+  library.impl("gru_step", step<GRU>);
 }
 TORCH_LIBRARY_IMPL(lstm_book, CPU, library) {
   library.impl("lstm_forward", forward<LSTM>);
   library.impl("gru_forward", forward<GRU>);
   library.impl("lstm_backward", backward<LSTM>);
   library.impl("gru_backward", backward<GRU>);
+  library.impl("transposed", transposed);
   library.impl("add_rows", add_rows);
 }

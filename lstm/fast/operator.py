@@ -13,6 +13,7 @@ import tempfile
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
+from types import SimpleNamespace
 
 import torch
 
@@ -22,6 +23,7 @@ VECTORS = {  # what torch finds of the processor, and how the compiler is told
     "AVX512": "-mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx2 -mfma -mf16c",
     "AVX2": "-mavx2 -mfma -mf16c",
 }
+WAYS, SUMS = ("forward", "backward", "step"), ("add_rows", "transposed")
 INSTEAD = "plain PyTorch computes instead, the same, more slowly"
 
 
@@ -29,6 +31,7 @@ INSTEAD = "plain PyTorch computes instead, the same, more slowly"
 def load():
     """The functions of the operator, an engine for `through_time`; None without one.
 
+    Rows a power of two apart fight for places in the cache: hence the room behind them.
     The first time on a machine it is built, which takes about half a minute.
     """
     if os.environ.get(SWITCH) == "none":
@@ -43,7 +46,9 @@ def load():
     except Exception as error:  # whatever a compiler, a disk or a linker may raise
         say(f"no operator in C++ ({reason(error)}): {INSTEAD}")
         return None
-    return torch.ops.lstm_book
+    names = [f"{cell}_{what}" for cell in ("lstm", "gru") for what in WAYS]
+    found = {n: getattr(torch.ops.lstm_book, n).default for n in (*names, *SUMS)}
+    return SimpleNamespace(**found, pad=16)
 
 
 def build(library):

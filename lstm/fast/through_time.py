@@ -6,9 +6,9 @@ R rows: all N*L vectors, those of step 0, then those of step 1, as in a PackedSe
 Around the recurrence itself, which an engine computes, stands here what is one product
 for all steps: the input's part of the sums before, the gradients of the weights after.
 
-An engine has `lstm_forward`, `lstm_backward`, `gru_forward`, `gru_backward` and
-`add_rows`, and fills the buffers that it is handed. `lstm.fast.operator.cpp` says what
-is in them. A GRU's gates stand in torch's weights as r, z, n, in the buffers as n, r,
+An engine has `lstm_forward`, `lstm_backward`, `gru_forward`, `gru_backward`,
+`add_rows` and `transposed`, and fills the buffers that it is handed, with `pad` numbers
+of room behind each row of the values. `lstm.fast.operator.cpp` says what is in them. A GRU's gates stand in torch's weights as r, z, n, in the buffers as n, r,
 z, q: so what belongs to the input lies together, and what belongs to the state.
 """
 
@@ -21,9 +21,6 @@ from torch.nn.functional import one_hot
 from lstm.steps import gru_step, lstm_step, scan_packed
 
 STEPS = {"LSTM": lstm_step, "GRU": gru_step}
-PAD = (
-    16  # numbers behind a row: rows a power of two apart fight for places in the cache
-)
 
 
 def through_time(engine, kind, inputs, state, weights, sizes, reverse=False):
@@ -50,6 +47,7 @@ class ThroughTime(Function):
     @staticmethod
     def forward(ctx, engine, kind, sizes, reverse, inputs, *weights_and_state):
         ctx.how = engine, kind, sizes, reverse
+        ctx.spent = False
         kept = forward(engine, kind, sizes, reverse, inputs, *weights_and_state)
         ctx.save_for_backward(inputs, *weights_and_state, *kept)
         return results(kind, sizes, reverse, *kept[1:])
@@ -61,13 +59,17 @@ class ThroughTime(Function):
         if torch.is_grad_enabled():  # the gradient is to be differentiated again
             return None, None, None, None, *replayed(ctx.how, given, slopes, needed)
         kept = values, hidden, cells
+        if ctx.spent:  # a second way back: the values were overwritten by the first
+            kept = forward(*ctx.how, *given)
+        ctx.spent = True
         return None, None, None, None, *backward(ctx.how, given, kept, slopes, needed)
 
 
 def forward(engine, kind, sizes, reverse, inputs, w_ih, w_hh, b_ih, b_hh, h, c=None):
     """Compute all states   ->   values: (R, 4H); hidden, cells: (R + N, H)"""
     H, N, R = w_hh.shape[1], sizes[0], sum(sizes)
-    values, hidden = padded_rows(w_hh, R, 4 * H), w_hh.new_empty(R + N, H)
+    values, hidden = w_hh.new_empty(R, 4 * H + engine.pad), w_hh.new_empty(R + N, H)
+    values = values[:, : 4 * H]
     own, bias = w_ih, None if b_ih is None else b_ih + b_hh
     last = w_hh[0]  # of a GRU's q; an LSTM has none
     if kind == "GRU":
@@ -79,7 +81,7 @@ def forward(engine, kind, sizes, reverse, inputs, w_ih, w_hh, b_ih, b_hh, h, c=N
         tokens, sums = inputs, values.new_zeros(own.shape[1], 4 * H)
     columns = sums if kind == "LSTM" else sums[:, : 3 * H]
     if tokens is not None:
-        columns.copy_(own.T if bias is None else own.T + bias)
+        torch.add(own.T, 0 if bias is None else bias, out=columns)
     elif bias is None:
         torch.mm(inputs, own.T, out=columns)
     else:
@@ -108,24 +110,28 @@ def results(kind, sizes, reverse, hidden, cells):
 
 
 def backward(how, given, kept, slopes, needed):
-    """The gradients of inputs, weights and first state; None where none is needed."""
+    """The gradients of inputs, weights and first state; None where none is needed.
+
+    What was kept is spent by this.
+    """
     engine, kind, sizes, reverse = how
     inputs, w_ih, w_hh, b_ih, *_ = given
     values, hidden, cells = kept
+    d = values.data  # the slopes go over the values, which autograd is not to notice
     d_outputs, d_h, *d_c = (slope.contiguous() for slope in slopes)
-    H, R, K = w_hh.shape[1], sum(sizes), len(w_ih)
+    H, K = w_hh.shape[1], len(w_ih)
     carry = d_c[0].clone() if d_c else torch.zeros_like(d_h)
-    d_first, d = torch.empty_like(d_h), padded_rows(w_hh, R, 4 * H)
+    d_first = torch.empty_like(d_h)
     run = engine.lstm_backward if kind == "LSTM" else engine.gru_backward
-    states = values, d, hidden, cells, w_hh.contiguous(), sizes, reverse
-    run(d_outputs, d_h, carry, d_first, *states)
+    states = hidden, cells, w_hh.contiguous(), sizes, reverse
+    run(d_outputs, d_h, carry, d_first, d, *states)
 
     d_inputs = d_w_ih = d_w_hh = d_b_ih = d_b_hh = None
     own, other = d[:, :K], d[:, 4 * H - K :]  # by the sums of the input, of the state
     if needed[0]:
         d_inputs = own @ (w_ih if kind == "LSTM" else w_ih.roll(H, 0))
     if needed[2]:
-        d_w_hh = other.T @ states_before(hidden, sizes, reverse)
+        d_w_hh = engine.transposed(other, states_before(hidden, sizes, reverse))
     if any(needed[i] for i in (1, 3, 4)):
         d_w_ih, d_b = input_gradients(engine, inputs, d, w_ih.shape[1])
         d_w_ih, d_b_ih = d_w_ih[:K], d_b[:K]
@@ -143,12 +149,10 @@ def input_gradients(engine, inputs, d, size):
         table = d.new_zeros(size, d.shape[1])
         engine.add_rows(table, inputs, d)
         return table.T, table.sum(0)
-    # a column of ones gives the bias; zeros fill the width up to what vectors are wide
-    widened = inputs.new_zeros(len(inputs), -(-(size + 1) // PAD) * PAD)
-    widened[:, :size] = inputs
-    widened[:, size] = 1
-    both = widened.T @ d
-    return both[:size].T, both[size]
+    # a column of ones gives the bias
+    ones = inputs.new_ones(len(inputs), 1)
+    both = engine.transposed(d, torch.cat([inputs, ones], 1))
+    return both[:, :size], both[:, size]
 
 
 def replayed(how, given, slopes, needed):
@@ -178,11 +182,6 @@ def states_before(hidden, sizes, reverse):
     if sizes[-1] == N:
         return hidden[N:] if reverse else hidden[:R]
     return hidden[rows_before(sizes, reverse)]
-
-
-def padded_rows(like, rows, columns):
-    """A buffer (rows, columns) with room behind each row."""
-    return like.new_empty(rows, columns + PAD)[:, :columns]
 
 
 @lru_cache(maxsize=32)
