@@ -93,13 +93,15 @@ def has_linear(tensor):
 class Engine:
     """The loop in Python; `gates` and `slopes` do what is done to a step's sums."""
 
-    pad = 0
+    pad = few = 0
 
     def __init__(self, change=lambda function: function):
         self.lstm_gates, self.lstm_slopes = change(lstm_gates), change(lstm_slopes)
         self.gru_gates, self.gru_slopes = change(gru_gates), change(gru_slopes)
 
-    def lstm_forward(self, sums, tokens, _, values, hidden, cells, w, sizes, reverse):
+    def lstm_forward(
+        self, sums, tokens, _, __, ___, values, hidden, cells, w, sizes, reverse
+    ):
         """Fill values, hidden and cells."""
         if tokens is not None:
             values.copy_(sums[tokens])
@@ -126,7 +128,9 @@ class Engine:
             d_h = linear(v, ordered)
         d_first.copy_(d_h)
 
-    def gru_forward(self, sums, tokens, bias, values, hidden, _, w, sizes, reverse):
+    def gru_forward(
+        self, sums, tokens, _, __, bias, values, hidden, ___, w, sizes, reverse
+    ):
         """Fill values and hidden."""
         if tokens is not None:
             values.copy_(sums[tokens])

@@ -23,6 +23,9 @@
 #include <ATen/ops/empty.h>
 #include <ATen/ops/zeros.h>
 #include <torch/library.h>
+#if __has_include(<unistd.h>)
+#include <unistd.h>
+#endif
 
 #ifdef _OPENMP
 #include <omp.h>
@@ -174,16 +177,14 @@ void dots(Vec<T> (&sums)[M][P], const T* const (&a)[M], const T* w, Int K, Int H
     for (int p = 0; p < P; ++p) sums[m][p] = sums[m][p] + load(out[m][p]);
 }
 
-// The weights (P*H, H) in the order in which tiles read them.
+// The weights (P*H, K) in the order in which tiles read them.
 template <int P, typename T>
-void make_panel(const T* w, T* panel, Int u, Int H) {  // (H, P, V): units u, u+1, ...
-  constexpr Int V = WIDTH<T>, BLOCK = 16;
+void make_panel(const T* w, T* panel, Int u, Int K, Int H) {  // (K, P, V): unit u and on
+  constexpr Int V = WIDTH<T>;
   const Int n = std::min(V, H - u);
-  for (Int begin = 0; begin < H; begin += BLOCK)
-    for (Int p = 0; p < P; ++p)
-      for (Int j = 0; j < V; ++j)
-        for (Int k = begin; k < std::min(begin + BLOCK, H); ++k)
-          panel[(k * P + p) * V + j] = j < n ? w[(p * H + u + j) * H + k] : T(0);
+  if (n < V) std::fill(panel, panel + K * P * V, T(0));
+  for (Int p = 0; p < P; ++p)
+    at::vec::transpose_mxn<T>(w + (p * H + u) * K, K, panel + p * V, P * V, n, K);
 }
 template <int Q, typename T>
 void make_panel_back(const T* w, T* panel, Int u, Int K, Int H, Int S) {  // (K, Q, V)
@@ -195,16 +196,16 @@ void make_panel_back(const T* w, T* panel, Int u, Int K, Int H, Int S) {  // (K,
 }
 
 // The cells: what becomes of a unit's sums, and of the derivatives on their way back.
-// x: the input's sums   v: a row of values   old: c, in a GRU h, before
+// x: the input's sums, X apart   v: a row of values   old: c, in a GRU h, before
 // carry: what the next step hands back beside the products; all at a vector of n units
 struct LSTM {
   static constexpr int P = 4, SKIP = 0;  // slopes (H each) before those of the products
 
   template <typename T>
-  static void forward(const Vec<T> (&s)[4], const T* x, const T*, T* v, const T* old, T* c,
-                      T* h, Int H, Int n) {
-    const auto i = sigmoid(s[0] + load(x, n)), f = sigmoid(s[1] + load(x + H, n));
-    const auto g = tanh(s[2] + load(x + 2 * H, n)), o = sigmoid(s[3] + load(x + 3 * H, n));
+  static void forward(const Vec<T> (&s)[4], const T* x, Int X, const T*, T* v,
+                      const T* old, T* c, T* h, Int H, Int n) {
+    const auto i = sigmoid(s[0] + load(x, n)), f = sigmoid(s[1] + load(x + X, n));
+    const auto g = tanh(s[2] + load(x + 2 * X, n)), o = sigmoid(s[3] + load(x + 3 * X, n));
     const auto cell = f * load(old, n) + i * g;
     i.store(v, n), f.store(v + H, n), g.store(v + 2 * H, n), o.store(v + 3 * H, n);
     cell.store(c, n), (o * tanh(cell)).store(h, n);
@@ -229,9 +230,9 @@ struct GRU {
   static constexpr int P = 3, SKIP = 1;
 
   template <typename T>
-  static void forward(const Vec<T> (&s)[3], const T* x, const T* bias, T* v, const T* old,
-                      T*, T* h, Int H, Int n) {
-    const auto r = sigmoid(s[0] + load(x + H, n)), z = sigmoid(s[1] + load(x + 2 * H, n));
+  static void forward(const Vec<T> (&s)[3], const T* x, Int X, const T* bias, T* v,
+                      const T* old, T*, T* h, Int H, Int n) {
+    const auto r = sigmoid(s[0] + load(x + X, n)), z = sigmoid(s[1] + load(x + 2 * X, n));
     const auto q = s[2] + load(bias, n), candidate = tanh(load(x, n) + r * q);
     candidate.store(v, n), r.store(v + H, n), z.store(v + 2 * H, n), q.store(v + 3 * H, n);
     (candidate + z * (load(old, n) - candidate)).store(h, n);
@@ -252,10 +253,17 @@ struct GRU {
   static Vec<T> into_first(Vec<T> d_h, const T* carry, Int n) { return d_h + load(carry, n); }
 };
 
-// By sequences while the weights fit into each core's own cache; else each core keeps to
-// its part of them.
+Int own_cache() {  // what a core has for itself, in bytes
+#ifdef _SC_LEVEL2_CACHE_SIZE
+  static const Int found = sysconf(_SC_LEVEL2_CACHE_SIZE);
+  if (found > 0) return found;
+#endif
+  return 1 << 20;
+}
+// By sequences while the weights fit well into each core's own cache; else each core keeps
+// to its part of them.
 bool by_units(const Rows& rows, const at::Tensor& w, Int threads) {
-  return rows.batch < 4 * threads || w.nbytes() > (3 << 19);
+  return rows.batch < 4 * threads || 2 * Int(w.nbytes()) > own_cache();
 }
 Int crew(const Rows& rows, const at::Tensor& w) {  // a small step is faster alone
   return rows.batch * w.numel() < (1 << 17) ? 1 : at::get_num_threads();
@@ -266,49 +274,62 @@ at::Tensor room(Int size) {
 }
 
 // sums: the values, or with tokens a table of rows, one for each token
-// bias: (H), of the GRU's q
+// inputs: (R, D) and their weights in the order of the values, if they are few: multiplied
+// here, and sums are the bias alone, one row for all   bias: (H), of the GRU's q
 template <class Cell, typename T>
 void run_forward(const Rows& rows, const at::Tensor& sums, const Int* tokens,
+                 const at::Tensor& inputs, const at::Tensor& w_inputs,
                  const at::Tensor& bias, const at::Tensor& values, const at::Tensor& hidden,
                  const at::Tensor& cells, const at::Tensor& w) {
   constexpr int P = Cell::P;
   constexpr Int V = WIDTH<T>;
   const Int H = w.size(1), vectors = (H + V - 1) / V, threads = crew(rows, w);
-  const Int S = values.stride(0), S_x = sums.stride(0);
+  const Int D = inputs.size(1), S = values.stride(0), S_x = sums.stride(0);
   const bool panels = rows.count >= 8;  // else to make them takes longer than they save
-  const at::Tensor kept = room<T>(panels ? vectors * H * P * V : 0);
+  const at::Tensor kept = room<T>(panels ? vectors * (D + H) * P * V : 0);
   const T *x = sums.data_ptr<T>(), *b = bias.data_ptr<T>(), *weights = w.data_ptr<T>();
+  const T *in = inputs.data_ptr<T>(), *w_in = w_inputs.data_ptr<T>();
   T *v = values.data_ptr<T>(), *h = hidden.data_ptr<T>(), *panel = kept.data_ptr<T>();
   T* c = P == 4 ? cells.data_ptr<T>() : h;  // what the old state is read from
 #pragma omp parallel num_threads(threads)
   {
     const Share packing(vectors, rows.batch, true);
-    for (Int j = packing.unit; panels && j < packing.units; ++j)
-      make_panel<P>(weights, panel + j * H * P * V, j * V, H);
+    for (Int j = packing.unit; panels && j < packing.units; ++j) {
+      T* own = panel + j * (D + H) * P * V;
+      make_panel<P>(w_in, own, j * V, D, H);
+      make_panel<P>(weights, own + D * P * V, j * V, H, H);
+    }
 #pragma omp barrier
     const Share share(vectors, rows.batch, by_units(rows, w, threads));
     for (Int k = 0; k < rows.steps; ++k, share.barrier()) {
       const Int t = rows.step(k), end = std::min(share.rows, rows.size[t]);
       for (Int j = share.unit; j < share.units; ++j) {
         const Int u = j * V, n = std::min(V, H - u);
+        const T* own_panel = panel + j * (D + H) * P * V;
         in_tiles<24 / P>(share.row, end, [&](Int row, auto size) {
           constexpr int M = size;
-          const T *own[M], *a[M];
-          Vec<T> s[M][P];
+          const T *own[M], *a[M], *vector[M];
+          Vec<T> s[M][P], s_x[M][P];
+          T products[M][P * V];
           for (int m = 0; m < M; ++m) {
             const Int at = rows.begin[t] + row + m, old = rows.before(t, row + m) * H;
             own[m] = x + (tokens ? tokens[at] : at) * S_x + u;
-            a[m] = h + old;
+            a[m] = h + old, vector[m] = in + at * D;
             for (int p = 0; p < 4; ++p) fetch(own[m] + p * H), fetch(v + at * S + u + p * H);
             fetch(c + old + u);
             std::fill(s[m], s[m] + P, Vec<T>(0));
+            for (int p = 0; D && p < P; ++p) s_x[m][p] = load(own[m] + p * H, n);
           }
-          if (panels) product(s, a, panel + j * H * P * V, H);
+          if (D && panels) product(s_x, vector, own_panel, D);
+          else if (D) dots(s_x, vector, w_in + u * D, D, H, n);
+          if (panels) product(s, a, own_panel + D * P * V, H);
           else dots(s, a, weights + u * H, H, H, n);
           for (int m = 0; m < M; ++m) {
             const Int at = rows.begin[t] + row + m, now = rows.state(t, row + m) * H + u;
             const T* old = c + rows.before(t, row + m) * H + u;
-            Cell::forward(s[m], own[m], b + u, v + at * S + u, old, c + now, h + now, H, n);
+            for (int p = 0; D && p < P; ++p) s_x[m][p].store(products[m] + p * V);
+            Cell::forward(s[m], D ? products[m] : own[m], D ? V : H, b + u, v + at * S + u,
+                          old, c + now, h + now, H, n);
           }
         });
       }
@@ -385,13 +406,16 @@ void run_backward(const Rows& rows, const at::Tensor& d_outputs, const at::Tenso
 
 template <class Cell>
 void forward(const at::Tensor& sums, const std::optional<at::Tensor>& tokens,
-             const at::Tensor& bias, const at::Tensor& values, const at::Tensor& hidden,
+             const std::optional<at::Tensor>& inputs,
+             const std::optional<at::Tensor>& w_inputs, const at::Tensor& bias, const at::Tensor& values, const at::Tensor& hidden,
              const at::Tensor& cells, const at::Tensor& w, at::IntArrayRef sizes,
              bool reverse) {
   const Rows rows(sizes, reverse);
   const Int* indices = tokens ? tokens->data_ptr<Int>() : nullptr;
   AT_DISPATCH_FLOATING_TYPES(w.scalar_type(), "forward", [&] {
-    run_forward<Cell, scalar_t>(rows, sums, indices, bias, values, hidden, cells, w);
+    const at::Tensor none = at::empty({0, 0}, w.options());
+    run_forward<Cell, scalar_t>(rows, sums, indices, inputs.value_or(none),
+                                w_inputs.value_or(none), bias, values, hidden, cells, w);
   });
 }
 
@@ -465,7 +489,7 @@ void run_step(const T* x, Int D, const T* h, const T* c, Int H, const T* const (
       dots(s, {h}, w[1] + u * H, H, H, n);
       T sums[P * V], values[4 * V], nothing[V] = {};
       for (int p = 0; p < P; ++p) own[0][p].store(sums + (p + Cell::SKIP) % P * V);
-      Cell::forward(s[0], sums, nothing, values, c + u, c_new + u, h_new + u, V, n);
+      Cell::forward(s[0], sums, V, nothing, values, c + u, c_new + u, h_new + u, V, n);
     }
   });
 }
@@ -544,8 +568,8 @@ void add_rows(const at::Tensor& table, const at::Tensor& tokens, const at::Tenso
 
 TORCH_LIBRARY(lstm_book, library) {
   const std::string forwards =
-      "_forward(Tensor sums, Tensor? tokens, Tensor bias, Tensor(a!) values, "
-      "Tensor(b!) hidden, Tensor(c!) cells, Tensor w, int[] sizes, bool reverse) -> ()";
+      "_forward(Tensor sums, Tensor? tokens, Tensor? inputs, Tensor? w_inputs, "
+      "Tensor bias, Tensor(a!) values, Tensor(b!) hidden, Tensor(c!) cells, Tensor w, int[] sizes, bool reverse) -> ()";
   const std::string backwards =
       "_backward(Tensor d_outputs, Tensor d_last, Tensor(a!) carry, Tensor(b!) d_first, "
       "Tensor(c!) values, Tensor hidden, Tensor cells, Tensor w, int[] sizes, "

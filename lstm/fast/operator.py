@@ -48,7 +48,7 @@ def load():
         return None
     names = [f"{cell}_{what}" for cell in ("lstm", "gru") for what in WAYS]
     found = {n: getattr(torch.ops.lstm_book, n).default for n in (*names, *SUMS)}
-    return SimpleNamespace(**found, pad=16)
+    return SimpleNamespace(**found, pad=16, few=64)
 
 
 def build(library):

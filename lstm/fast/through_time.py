@@ -8,7 +8,7 @@ for all steps: the input's part of the sums before, the gradients of the weights
 
 An engine has `lstm_forward`, `lstm_backward`, `gru_forward`, `gru_backward`,
 `add_rows` and `transposed`, and fills the buffers that it is handed, with `pad` numbers
-of room behind each row of the values. `lstm.fast.operator.cpp` says what is in them. A GRU's gates stand in torch's weights as r, z, n, in the buffers as n, r,
+of room behind each row of the values. Up to `few` inputs it multiplies itself. `lstm.fast.operator.cpp` says what is in them. A GRU's gates stand in torch's weights as r, z, n, in the buffers as n, r,
 z, q: so what belongs to the input lies together, and what belongs to the state.
 """
 
@@ -76,16 +76,19 @@ def forward(engine, kind, sizes, reverse, inputs, w_ih, w_hh, b_ih, b_hh, h, c=N
         own, last = w_ih.roll(H, 0), w_hh.new_zeros(H)
         if b_ih is not None:
             bias, last = torch.cat([b_ih[2 * H :], bias[: 2 * H]]), b_hh[2 * H :]
-    tokens, sums = None, values
+    columns = len(own)
+    tokens = few = sums = None
     if not inputs.is_floating_point():
         tokens, sums = inputs, values.new_zeros(own.shape[1], 4 * H)
-    columns = sums if kind == "LSTM" else sums[:, : 3 * H]
-    if tokens is not None:
-        torch.add(own.T, 0 if bias is None else bias, out=columns)
+        torch.add(own.T, 0 if bias is None else bias, out=sums[:, :columns])
+    elif own.shape[1] <= engine.few:
+        few = inputs.contiguous(), own.contiguous()
+        sums = (own.new_zeros(columns) if bias is None else bias).expand(R, -1)
     elif bias is None:
-        torch.mm(inputs, own.T, out=columns)
+        torch.mm(inputs, own.T, out=values[:, :columns])
     else:
-        torch.addmm(bias, inputs, own.T, out=columns)
+        torch.addmm(bias, inputs, own.T, out=values[:, :columns])
+    sums = values if sums is None else sums
     first = R if reverse else 0
     hidden[first : first + N] = h
     cells = hidden
@@ -93,7 +96,8 @@ def forward(engine, kind, sizes, reverse, inputs, w_ih, w_hh, b_ih, b_hh, h, c=N
         cells = torch.empty_like(hidden)
         cells[first : first + N] = c
     run = engine.lstm_forward if kind == "LSTM" else engine.gru_forward
-    run(sums, tokens, last, values, hidden, cells, w_hh.contiguous(), sizes, reverse)
+    given = sums, tokens, *(few or (None, None)), last
+    run(*given, values, hidden, cells, w_hh.contiguous(), sizes, reverse)
     return values, hidden, cells
 
 
