@@ -69,14 +69,14 @@ sequences of 35 steps.
 # %%
 small = bench.steps.Task(1, 1, 3, 5, "")
 record = bench.steps.TEXT
-count = bench.fast.operations()
-print("D = 3, H = 5, one vector:", bench.fast.operations(small), "operations")
+count = bench.limits.operations()
+print("D = 3, H = 5, one vector:", bench.limits.operations(small), "operations")
 print(f"the layer of chapters 2 and 3: {count / 1e9:.2f} thousand million")
 
 # %%
 #| check: >-
 #|   The formula gives 840 for the small sizes, and that of its letters for the layer.
-assert bench.fast.operations(small) == 840
+assert bench.limits.operations(small) == 840
 D, H, L, N = record.input_size, record.hidden_size, record.length, record.batch
 assert count == 2 * 4 * H * (2 * (D + H) + H) * L * N
 
@@ -89,7 +89,7 @@ below it, unless it computes something else, or with fewer digits.
 """
 
 # %% tags=["nbval-ignore-output"]
-rate = bench.fast.product_rate()
+rate = bench.limits.product_rate()
 print(f"here: {rate / 1e9:.0f} thousand million operations a second", end="")
 print(f", so at least {1e3 * count / rate:.1f} ms for the layer")
 

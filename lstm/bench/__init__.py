@@ -4,7 +4,7 @@
 loop to `lstm.fast`, and who else offers to be quick.
 """
 
-from lstm.bench import fast, steps
+from lstm.bench import fast, limits, steps
 from lstm.bench.steps import committed, machine, results, run, save
 
-__all__ = ["committed", "fast", "machine", "results", "run", "save", "steps"]
+__all__ = ["committed", "fast", "limits", "machine", "results", "run", "save", "steps"]

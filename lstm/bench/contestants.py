@@ -6,16 +6,19 @@ All who compute the same get the same weights and inputs.
 """
 
 from contextlib import redirect_stderr
+from functools import partial
 from io import StringIO
+from types import SimpleNamespace
 
 import torch
 from torch import nn
 from torch.nn.functional import one_hot
 
 from lstm import data, fast, layers
-from lstm.bench.opponents import scripted
-from lstm.bench.steps import TEXT
+from lstm.bench import opponents
+from lstm.bench.steps import TEXT, without_onednn
 from lstm.fast import rungs
+from lstm.fast.eager import EAGER
 from lstm.models import LanguageModel
 from lstm.scratch import get_lstm_params, init_lstm_state, scratch_lstm
 from lstm.training import TrainConfig, fit
@@ -81,14 +84,48 @@ def layer_passes(shape=TEXT, kinds=LSTMS, ladder=True):
     if not ladder:
         return passes
     weights = [*next(iter(made.values())).parameters()]
-    candidates = fast.RUNGS | {"TorchScript": scripted}
+    candidates = fast.RUNGS | {"TorchScript": opponents.scripted}
     if not fast.operator.compiler():
         del candidates["by compiler"]
     if not fast.operator.load():
         del candidates["by operator"]
     for name, rung in candidates.items():
         passes[name] = one_pass(of_rung(rung, weights, shape), x, weights, slope)
+    if opponents.has("jax"):
+        passes["JAX, jit and scan"] = opponents.by_jax(x, weights, slope)
     return passes
+
+
+def ways(shape=TEXT):
+    """The last rung as it is, and with one of its ideas left out at a time.
+
+    Beside them the rung by hand, whose products are oneDNN's, with torch's own.
+    """
+    _, x, slope = inputs(shape)
+    weights = [*nn.LSTM(shape.input_size, shape.hidden_size).parameters()]
+    engines, found = {}, fast.operator.load()
+    if found:
+        without = {
+            "by operator": {},
+            "without room behind the rows": {"pad": 0},
+            "without the input's product in the loop": {"few": 0},
+            "without its own product for the gradients": {
+                "transposed": lambda slopes, inputs: slopes.T @ inputs
+            },
+        }
+        engines = {
+            name: SimpleNamespace(**vars(found) | changed)
+            for name, changed in without.items()
+        }
+    runs = {
+        name: partial(rungs.by_hand, engine=engine)
+        for name, engine in (engines | {"by hand": EAGER}).items()
+    }
+    passes = {
+        name: one_pass(of_rung(run, weights, shape), x, weights, slope)
+        for name, run in runs.items()
+    }
+    return passes | {"by hand, without oneDNN": without_onednn(passes["by hand"])}
 
 
 def of_rung(rung, weights, shape=TEXT):
@@ -207,14 +244,20 @@ def streaming():
     runs["torch.nn.LSTMCell"] = lambda: cell(x[0], (zeros, zeros))
     weights = many["torch.nn.LSTM"].weight_hh_l0.detach()
     runs["the product alone"] = lambda: zeros @ weights.T
+    if opponents.has("onnxruntime", "onnxscript"):
+        layer = many["torch.nn.LSTM"]
+        runs["ONNX Runtime"] = opponents.by_onnx_runtime(layer, x, (h, h))
     return {name: torch.no_grad()(run) for name, run in runs.items()}
 
 
-def sequences():
+def sequences(shape=TEXT, kinds=LSTMS):
     """A whole batch of sequences."""
-    _, x, _ = inputs()
-    many = same_weights(LSTMS)
-    return {
+    _, x, _ = inputs(shape)
+    many = same_weights(kinds, shape)
+    runs = {
         name: torch.no_grad()(lambda layer=layer: layer(x))
         for name, layer in many.items()
     }
+    if kinds is LSTMS and opponents.has("onnxruntime", "onnxscript"):
+        runs["ONNX Runtime"] = opponents.by_onnx_runtime(many["torch.nn.LSTM"], x)
+    return runs

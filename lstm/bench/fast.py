@@ -3,9 +3,9 @@
 N batch   L sequence length   D input size   H hidden size
 
 Two figures, never mixed: a layer's forward and backward pass, and whole training steps.
-Before layers are timed, all have to agree in outputs and every gradient; `curves` of
-the contestants gives the losses of a training, which chapter 11 compares. In each round
-all take turns; told is the median, and where the middle half of the rounds lay.
+Before anything is timed, all layers have to agree in outputs and every gradient, and
+torch's and the fast one in 100 losses of a training. In each round all take turns; told
+is the median, and where the middle half of the rounds lay.
 """
 
 import functools
@@ -22,7 +22,8 @@ from dataclasses import replace
 import torch
 
 from lstm.bench import contestants as who
-from lstm.bench.steps import RESULTS, TEXT, check, machine
+from lstm.bench import limits
+from lstm.bench.steps import RESULTS, SECONDS, TEXT, check, machine, processor
 from lstm.tables import Table
 from lstm.training import progress
 
@@ -31,28 +32,35 @@ SIZES = {  # what is changed of TEXT, to see how the cost grows
     "batch": (1, 32, 256),
     "hidden_size": (128, 256, 512, 1024),
 }
-PARTS = "layer", "tokens", "GRU", "step", "one step", "sequence", "growth", "machine"
+TIMED = "layer", "ways", "tokens", "GRU", "step", "one step", "sequence"
+PARTS = *TIMED, "profile", "growth", "roofline", "machine"
 
 
-def run(rounds=9, seconds=0.2, parts=PARTS, limit=60):
+def run(rounds=9, seconds=SECONDS, parts=PARTS, limit=60):
     """Measure on this machine's CPU; return machine, versions, date and all times.
 
     limit: seconds that `torch.compile` may take for a whole layer
     """
     check(rounds, seconds)
     times = functools.partial(measure, rounds=rounds, seconds=seconds)
-    report = {"machine": machine(torch.device("cpu")), "rounds": rounds}
+    told = machine(torch.device("cpu")) | {"processor": processor()}
+    report = {"machine": told, "rounds": rounds}
     report |= {"seconds": seconds, "shape": vars(TEXT), "parts": {}}
     make = {
         "layer": lambda: times(who.agreeing(who.layer_passes())),
         "tokens": lambda: times(who.agreeing(who.token_passes())),
         "GRU": lambda: times(who.agreeing(who.gru_passes())),
+        "ways": lambda: times(who.agreeing(who.ways())),
         "step": lambda: times(who.training_steps()),
         "one step": lambda: alone(times, who.streaming()),
         "sequence": lambda: times(who.sequences()),
+        "profile": lambda: limits.shares(profiled()),
         "growth": lambda: growth(times),
-        "machine": lambda: limits(limit),
+        "roofline": lambda: limits.roofline(times),
+        "machine": lambda: machine_limits(limit),
     }
+    if "step" in parts:
+        same_losses(who.curves())
     for part in progress([*parts], "bench"):
         report["parts"][part] = make[part]()
     return report
@@ -78,6 +86,21 @@ def spread(values):
         statistics.quantiles(values, n=4) if len(values) > 1 else values * 3
     )
     return {"median": median, "low": low, "high": high}
+
+
+def same_losses(curves):
+    """Raise AssertionError unless trainings have the same losses, in float64."""
+    first, *others = curves.values()
+    apart = max(abs(a - b) for c in others for a, b in zip(c, first, strict=True))
+    if not apart < 1e-9:
+        raise AssertionError(f"the losses of {[*curves]} are {apart:.1e} apart")
+
+
+def profiled():
+    """The passes of which chapter 11 shows where their time goes."""
+    names = "gate by gate", "stacked", "hoisted", "by hand", "by operator"
+    passes = who.layer_passes()
+    return {name: passes[name] for name in names if name in passes}
 
 
 def alone(times, contestants):
@@ -109,9 +132,18 @@ def committed():
 
 def tables(report):
     """A table for each part: milliseconds, the middle half, the ratio to the first."""
-    for name in (part for part in PARTS[:-2] if part in report["parts"]):
+    for name in (part for part in TIMED if part in report["parts"]):
         times = report["parts"][name]
         yield Table((name, "ms", "middle half", "times as fast"), rows(times))
+    if shares := report["parts"].get("profile"):
+        first = next(iter(shares.values()))
+        rows_ = [(k, *(f"{t:.1f}" for t in v.values())) for k, v in shares.items()]
+        yield Table(("where the time goes, ms", *first), rows_)
+    if roofs := report["parts"].get("roofline"):
+        points = {k: dict(map(tuple, v)) for k, v in roofs["points"].items()}
+        batches = next(iter(points.values()))
+        rows_ = [(n, *(f"{p[n] / 1e9:.0f}" for p in points.values())) for n in batches]
+        yield Table(("batch; 10^9 operations a second", *points), rows_)
     for row in report["parts"].get("growth", []):
         yield Table((f"{row['size']} {row['value']}", "ms", "", ""), rows(row["times"]))
     if machine := report["parts"].get("machine"):
@@ -165,34 +197,13 @@ def growth(times):
     return rows
 
 
-def operations(shape=TEXT):
-    """Multiplications and additions of a forward and backward pass of an LSTM layer.
-
-    Each weight takes part three times for each vector: in the sums, in its own
-    gradient, and, but those of the input, in the gradient of the state before.
-    """
-    D, H = shape.input_size, shape.hidden_size
-    return 2 * 4 * H * (2 * (D + H) + H) * shape.length * shape.batch
-
-
-def product_rate(size=1024, repeats=20):
-    """Operations a second in the product of two square matrices: the best of some."""
-    a, b = torch.randn(size, size), torch.randn(size, size)
-    seconds = []
-    for _ in range(repeats):
-        start = time.perf_counter()
-        a @ b
-        seconds.append(time.perf_counter() - start)
-    return 2 * size**3 / min(seconds)
-
-
-def limits(limit):
+def machine_limits(limit):
     """The time that the arithmetic takes; memory; what `torch.compile` makes of it."""
-    rate = product_rate()
+    rate, count = limits.product_rate(), limits.operations()
     return {
-        "operations": operations(),
+        "operations": count,
         "operations a second": rate,
-        "floor": 1e3 * operations() / rate,  # milliseconds
+        "floor": 1e3 * count / rate,  # milliseconds
         "memory": {name: apart("memory", name) for name in who.LSTMS},
         "compiled": {name: apart("compiled", name, limit) for name in who.PLAIN},
     }

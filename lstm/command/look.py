@@ -109,7 +109,8 @@ def add_bench(verbs):
     text = "rounds that are counted" + default
     verb.add_argument("--rounds", type=int, default=bench.steps.ROUNDS, help=text)
     text = "length of a round for each who takes part" + default
-    verb.add_argument("--seconds", type=float, default=0.5, help=text)
+    seconds = bench.steps.SECONDS
+    verb.add_argument("--seconds", type=float, default=seconds, help=text)
     verb.add_argument("--output", help="a file to write the report to, as JSON")
 
 

@@ -13,7 +13,7 @@ tanh_back = torch.ops.aten.tanh_backward.grad_input
 
 
 def tanh(x, out):
-    """tanh(x) = 2 sigmoid(2x) - 1: right to a rounding at 1, and faster than torch.tanh."""
+    """tanh(x) = 2 sigmoid(2x) - 1: exact to a rounding of 1, faster than torch.tanh."""
     return torch.mul(x, 2, out=out).sigmoid_().mul_(2).sub_(1)
 
 
@@ -69,14 +69,14 @@ def gru_slopes(d_h, values, h_old):
 
 
 def in_order(w, rows):
-    """w in the order in which oneDNN multiplies so many rows by it; float64 as it is."""
+    """w in the order in which oneDNN multiplies many rows by it; float64 as it is."""
     if not has_linear(w):
         return w
     return torch.ops.mkldnn._reorder_linear_weight(w, rows)
 
 
 def linear(x, w, more=None):
-    """x @ w.T (+ more), by oneDNN where it has that: fast on every maker's processors."""
+    """x @ w.T (+ more), by oneDNN where it can: fast on every maker's processors."""
     if not has_linear(x):
         return x @ w.T if more is None else torch.addmm(more, x, w.T)
     own = torch.ops.mkldnn._linear_pointwise
@@ -87,7 +87,8 @@ def linear(x, w, more=None):
 
 def has_linear(tensor):
     """Whether oneDNN multiplies what is of this type here."""
-    return tensor.dtype == torch.float32 and torch.backends.mkldnn.is_available()
+    there = torch.backends.mkldnn.is_available() and torch.backends.mkldnn.enabled
+    return there and tensor.dtype == torch.float32
 
 
 class Engine:
@@ -115,7 +116,17 @@ class Engine:
             self.lstm_gates(linear(h_old, ordered, v), *gates, c_old, c, h)
 
     def lstm_backward(
-        self, d_outputs, d_last, carry, d_first, values, hidden, cells, w, sizes, reverse
+        self,
+        d_outputs,
+        d_last,
+        carry,
+        d_first,
+        values,
+        hidden,
+        cells,
+        w,
+        sizes,
+        reverse,
     ):
         """Put slopes over the values, fill d_first; carry becomes the first cells'."""
         steps = [*by_steps(sizes, reverse, d_outputs, values, *values.chunk(4, -1))]

@@ -24,7 +24,7 @@ class Fast(layers.RNNBase):
     """What the fast layers add: the way through time, and tokens for vectors."""
 
     def forward(self, input, hx=None):
-        """As the plain layer's; a step of one sequence without gradients is one call."""
+        """As the plain layer's; a lone step without gradients is one call."""
         alone = type(input) is Tensor and input.shape[:2] == (1, 1)
         if alone and hx is not None and (found := self.one_step(input, hx)):
             return found

@@ -8,8 +8,10 @@ for all steps: the input's part of the sums before, the gradients of the weights
 
 An engine has `lstm_forward`, `lstm_backward`, `gru_forward`, `gru_backward`,
 `add_rows` and `transposed`, and fills the buffers that it is handed, with `pad` numbers
-of room behind each row of the values. Up to `few` inputs it multiplies itself. `lstm.fast.operator.cpp` says what is in them. A GRU's gates stand in torch's weights as r, z, n, in the buffers as n, r,
-z, q: so what belongs to the input lies together, and what belongs to the state.
+of room behind each row of the values. Up to `few` inputs it multiplies itself.
+`lstm.fast.operator.cpp` says what is in the buffers. A GRU's gates stand in torch's
+weights as r, z, n, in the buffers as n, r, z, q: so what belongs to the input lies
+together, and what belongs to the state.
 """
 
 from functools import lru_cache

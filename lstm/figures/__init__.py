@@ -7,7 +7,7 @@ from lstm.figures.letters import gates, letters
 from lstm.figures.planes import plane
 from lstm.figures.processes import processes
 from lstm.figures.sequences import bidirectional, padded_batch, unrolled
-from lstm.figures.speeds import growth, speeds
+from lstm.figures.speeds import growth, roofline, shares, speeds
 from lstm.figures.spreads import bands, marks
 from lstm.figures.style import COLORS, CYCLE, MODELS, STYLE, Pen, canvas, figure, plt
 from lstm.figures.sweeps import sweep
@@ -41,6 +41,8 @@ __all__ = [
     "plane",
     "plt",
     "processes",
+    "roofline",
+    "shares",
     "speeds",
     "states",
     "sweep",

@@ -6,9 +6,10 @@ import pytest
 import torch
 
 from lstm import bench
-from lstm.bench import apart, contestants, fast
+from lstm.bench import apart, contestants, fast, limits, opponents, steps
 from lstm.bench.steps import Task
 from lstm.command import main
+from lstm.fast import RUNGS, eager
 
 SMALL = Task(batch=2, length=3, input_size=3, hidden_size=5, unit="")
 compiles = pytest.mark.filterwarnings("ignore::DeprecationWarning")
@@ -24,12 +25,13 @@ def one_thread():
 
 
 @compiles
-@pytest.mark.parametrize("kinds", ["layer", "tokens", "GRU"])
+@pytest.mark.parametrize("kinds", ["layer", "tokens", "GRU", "ways"])
 def test_all_who_race_give_the_same_outputs_and_gradients(kinds):
     passes = {
         "layer": contestants.layer_passes,
         "tokens": contestants.token_passes,
         "GRU": contestants.gru_passes,
+        "ways": contestants.ways,
     }[kinds](SMALL)
     assert len(passes) > 2
     assert contestants.agreeing(passes) is passes
@@ -56,6 +58,49 @@ def test_a_training_by_the_fast_layer_has_the_losses_of_torchs():
     assert torchs[-1] < torchs[0]
 
 
+def test_trainings_with_other_losses_are_not_measured():
+    fast.same_losses({"a": [1.0, 2.0], "b": [1.0, 2.0 + 1e-12]})
+    with pytest.raises(AssertionError, match="1.0e-03 apart"):
+        fast.same_losses({"a": [1.0, 2.0], "b": [1.0, 2.001]})
+
+
+def test_losses_are_compared_before_a_step_is_timed(monkeypatch):
+    monkeypatch.setattr(contestants, "curves", lambda: {"a": [1.0], "b": [2.0]})
+    with pytest.raises(AssertionError, match="apart"):
+        fast.run(1, 0.001, ("step",))
+
+
+def test_without_onednn_nothing_asks_it_and_it_is_back_after():
+    passes = contestants.ways(SMALL)
+    torch.backends.mkldnn.enabled = True
+    asked = []
+    passes["by hand"] = steps.without_onednn(
+        lambda: asked.append(eager.has_linear(torch.ones(2)))
+    )
+    passes["by hand"]()
+    assert asked == [False]
+    assert torch.backends.mkldnn.enabled
+
+
+@pytest.mark.skipif(not opponents.has("onnxruntime", "onnxscript"), reason="no ONNX")
+def test_onnx_runtime_computes_what_the_layer_does():
+    layer, x = torch.nn.LSTM(3, 5), torch.randn(4, 2, 3)
+    h, c = torch.randn(1, 2, 5), torch.randn(1, 2, 5)
+    output, (h_n, c_n) = layer(x, (h, c))
+    run = opponents.by_onnx_runtime(layer, x, (h, c))
+    torch.testing.assert_close(run(), [output, h_n, c_n])
+    torch.testing.assert_close(opponents.by_onnx_runtime(layer, x)()[0], layer(x)[0])
+
+
+@pytest.mark.skipif(not opponents.has("jax"), reason="JAX is an extra")
+def test_jax_computes_outputs_and_gradients():
+    weights = [*torch.nn.LSTM(3, 5).parameters()]
+    x, slope = torch.randn(4, 2, 3), torch.randn(4, 2, 5)
+    rung = contestants.of_rung(RUNGS["stacked"], weights, SMALL)
+    want = contestants.one_pass(rung, x, weights, slope)()
+    torch.testing.assert_close(opponents.by_jax(x, weights, slope)(), want)
+
+
 # what is told
 
 
@@ -77,8 +122,35 @@ def test_times_are_the_median_of_the_rounds_that_are_counted_in_turns(monkeypatc
 
 def test_operations_of_small_sizes_are_those_counted_by_hand():
     # 20 rows of 3 and 5: forward 160, their gradients 160, of the state before 100
-    assert fast.operations(Task(1, 1, 3, 5, "")) == 2 * (160 + 160 + 100)
-    assert fast.operations(Task(4, 7, 3, 5, "")) == 28 * 840
+    assert limits.operations(Task(1, 1, 3, 5, "")) == 2 * (160 + 160 + 100)
+    assert limits.operations(Task(4, 7, 3, 5, "")) == 28 * 840
+
+
+def test_a_weight_comes_more_slowly_than_it_is_multiplied():
+    found = limits.roofline(lambda c: fast.measure(c, 1, 0.001), (1, 2), SMALL)
+    assert found["rate"] > 1e9
+    assert found["bytes"] > 1e6
+    for curve in found["points"].values():
+        assert [batch for batch, _ in curve] == [1, 2]
+        assert all(rate > 0 for _, rate in curve)
+
+
+def test_the_time_of_a_product_is_told_as_a_products():
+    a, x = torch.randn(400, 400), torch.randn(1)
+    runs = {"product": lambda: a @ a, "others": lambda: [x.sin() for _ in range(99)]}
+    found = limits.shares(runs, repeats=3)
+    for name, parts in found.items():
+        assert [*parts] == ["products", "other operations", "between them"], name
+    assert found["product"]["products"] > 10 * found["product"]["other operations"]
+    assert found["others"]["products"] == 0 < found["others"]["other operations"]
+
+
+def test_the_processor_is_named_by_its_vectors(monkeypatch, tmp_path):
+    vectors = torch.backends.cpu.get_cpu_capability()
+    monkeypatch.setattr(steps, "CPUINFO", tmp_path / "cpuinfo")
+    assert steps.processor() == vectors
+    steps.CPUINFO.write_text("x: y\nmodel name\t: Quick 9\nmodel name\t: Quick 9\n")
+    assert steps.processor() == f"Quick 9, {vectors}"
 
 
 def test_a_report_is_shown_part_by_part(monkeypatch):
@@ -87,10 +159,19 @@ def test_a_report_is_shown_part_by_part(monkeypatch):
     monkeypatch.setattr(
         fast, "apart", lambda what, *rest: 1.0 if what == "memory" else None
     )
-    report = fast.run(1, 0.001, ("GRU", "one step", "sequence", "growth", "machine"))
+    monkeypatch.setattr(limits, "BATCHES", (1, 3))
+    monkeypatch.setattr(fast, "profiled", lambda: {"a pass": lambda: torch.ones(2)})
+    some = "GRU", "one step", "sequence", "growth", "profile", "roofline", "machine"
+    report = fast.run(1, 0.001, some)
     assert [row["value"] for row in report["parts"]["growth"]] == [2, 4]
     text = "\n".join(map(str, fast.tables(report)))
-    for said in ("lstm.fast.GRU", "torch.nn.LSTMCell", "length 4", "not in the time"):
+    for said in (
+        "lstm.fast.GRU",
+        "torch.nn.LSTMCell",
+        "length 4",
+        "a pass",
+        "not in the time",
+    ):
         assert said in text
     assert json.loads(json.dumps(report)) == report
 
@@ -176,4 +257,4 @@ def test_chapter_11_no_pass_is_below_the_floor_of_its_arithmetic():
 
 def test_what_is_committed_names_its_machine():
     machine = fast.committed()["machine"]
-    assert set(machine) == set(bench.machine(torch.device("cpu")))
+    assert set(machine) == {*bench.machine(torch.device("cpu")), "processor"}

@@ -102,6 +102,119 @@ def test_every_engine_equals_torch_at_sizes_that_fill_vectors_and_tiles(
     assert_close(results(ours, x, state, weights), results(torchs, x, state, weights))
 
 
+# one step of one sequence, without gradients
+
+STEPS = {"two layers": {"num_layers": 2}, "no bias": {"bias": False}}
+STEPS |= {"batch first": {"batch_first": True}, "odd": {"hidden_size": 37}}
+ELSEWHERE = {"both directions": {"bidirectional": True}, "training": {"dropout": 0.5}}
+
+
+def stepping(kind, options, **state):
+    """A fast layer, a plain one with its weights, an input of one step, a state."""
+    sizes = {"input_size": 3, "hidden_size": 16, "num_layers": 1} | options
+    if options.get("dropout"):
+        sizes["num_layers"] = 2
+    layer = getattr(fast, kind)(**sizes).double()
+    plain = getattr(lstm, kind)(**sizes).double()
+    plain.load_state_dict(layer.state_dict())
+    state = tuple(randn(*size) for size in layer.state_sizes(1))
+    return layer, plain, randn(1, 1, 3), state if kind == "LSTM" else state[0]
+
+
+@pytest.mark.skipif(not operator.load(), reason="no compiler")
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("options", STEPS.values(), ids=STEPS)
+@torch.no_grad()
+def test_a_lone_step_is_one_call_and_gives_what_the_plain_layer_does(kind, options):
+    layer, plain, x, state = stepping(kind, options)
+    found = layer.one_step(x, state)
+    assert found is not None
+    assert_close(found, plain(x, state))
+    assert_close(layer(x, state), found, rtol=0, atol=0)
+    with torch.enable_grad():
+        assert layer.one_step(x, state) is None
+
+
+@pytest.mark.skipif(not operator.load(), reason="no compiler")
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@torch.no_grad()
+def test_many_lone_steps_are_the_whole_sequence(dtype):
+    layer, x = fast.LSTM(28, 200, 2).to(dtype), torch.randn(50, 1, 28, dtype=dtype)
+    outputs, last = layer(x)
+    state = tuple(torch.zeros(2, 1, 200, dtype=dtype) for _ in "hc")
+    steps = []
+    for step in x:
+        output, state = layer(step[None], state)
+        steps.append(output)
+    assert_close(torch.cat(steps), outputs)
+    assert_close(state, last)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("options", ELSEWHERE.values(), ids=ELSEWHERE)
+@torch.no_grad()
+def test_a_lone_step_of_another_layer_is_computed_as_ever(kind, options):
+    layer, plain, x, state = stepping(kind, options)
+    assert layer.one_step(x, state) is None
+    assert_close(layer.eval()(x, state), plain.eval()(x, state))
+
+
+WRONG = {
+    "another width": lambda x, s: (x[..., :2], s),
+    "another type": lambda x, s: (x.float(), s),
+    "a state of two sequences": lambda x, s: (x, tuple(t.expand(1, 2, 16) for t in s)),
+    "no pair": lambda x, s: (x, s[:1]),
+    "three states": lambda x, s: (x, (*s, s[0])),
+    "no tensors": lambda x, s: (x, (1, 2)),
+    "another device": lambda x, s: (x.to("meta"), s),
+}
+
+
+@pytest.mark.parametrize("wrong", WRONG.values(), ids=WRONG)
+@torch.no_grad()
+def test_a_wrong_lone_step_is_refused_in_the_plain_layers_words(wrong):
+    layer, plain, x, state = stepping("LSTM", {})
+    given = wrong(x, state)
+    with pytest.raises(Exception) as plains:  # noqa: PT011
+        plain(*given)
+    with pytest.raises(plains.type) as ours:
+        layer(*given)
+    assert str(ours.value) == str(plains.value)
+
+
+@torch.no_grad()
+def test_a_lone_step_of_views_and_replaced_weights_is_right():
+    layer, plain, x, (h, c) = stepping("LSTM", {})
+    wide = randn(1, 1, 32)
+    strided = wide[..., ::2], c
+    assert_close(layer(x, strided), plain(x, strided))
+    for each in (layer, plain):
+        torch.nn.utils.parametrize.register_parametrization(
+            each, "weight_hh_l0", torch.nn.Tanh()
+        )
+    assert layer.one_step(x, (h, c)) is None
+    assert_close(layer(x, (h, c)), plain(x, (h, c)))
+
+
+# the way back, again
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("engine", engines())
+def test_a_second_way_back_through_a_kept_graph_gives_the_same(
+    kind, engine, monkeypatch
+):
+    found = None if engine == "eager" else engines()[engine]
+    monkeypatch.setattr(operator, "load", lambda: found)
+    layer, x = getattr(fast, kind)(3, 5).double(), randn(4, 2, 3)
+    total = layer(x)[0].square().sum()
+    once, again = (
+        torch.autograd.grad(total, [*layer.parameters()], retain_graph=True)
+        for _ in range(2)
+    )
+    assert_close(once, again, rtol=0, atol=0)
+
+
 def test_single_precision_is_as_near_to_double_as_torchs_own():
     torch.manual_seed(0)
     theirs = nn.LSTM(28, 256)

@@ -43,6 +43,8 @@ DRAWN = {
     "gallery": partial(figures.gallery, [np.eye(8)] * 3, ["a", "b", "c"]),
     "speeds": partial(figures.speeds, {"a": TIMES, "b": TIMES}, "ms", {"c": 2.0}),
     "growth": partial(figures.growth, {"x": {"a": [(1, 2.0), (8, 9.0)]}}, "ms"),
+    "shares": partial(figures.shares, {"a": {"b": 1, "c": 2}}, "ms"),
+    "roofline": partial(figures.roofline, {"a": [(0.5, 1e9), (16, 9e10)]}, 1e11, 5e9),
     "letters": partial(figures.letters, "a bc\nd", [1, 0, -2, 0, 3, 1], "c"),
     "gates": partial(figures.gates, "a b", {"i": [0, 1, 0.5], "c": [-2, 0, 1]}),
     "unrolled": figures.unrolled,

@@ -29,8 +29,8 @@ in both places, but $2D$ has stayed as it was: so the factor is a little below f
 
 # %%
 record = bench.steps.TEXT
-wide = bench.fast.operations(replace(record, hidden_size=512))
-factor = wide / bench.fast.operations(record)
+wide = bench.limits.operations(replace(record, hidden_size=512))
+factor = wide / bench.limits.operations(record)
 print(f"{wide / 1e9:.2f} thousand million, {factor:.2f} times as many")
 
 # %%
