@@ -431,12 +431,35 @@ void backward(const at::Tensor& d_outputs, const at::Tensor& d_last,
   });
 }
 
+// Some columns of run_transposed's result, from u on, and all of a thread's rows.
+template <int Q, typename T>
+void run_columns(const Share& share, const T* d, Int S, const T* x, Int S_x, T* sum, Int R,
+                 Int K, Int u, T* panel, bool begins) {
+  constexpr Int V = WIDTH<T>;
+  make_panel_back<Q>(x, panel, u, R, K, S_x);
+  in_tiles<24 / Q>(share.unit, share.units, [&](Int row, auto size) {
+    constexpr int M = size;
+    const T* a[M];
+    Vec<T> s[M][Q];
+    const auto at = [&](int m, int q) { return sum + (row + m) * K + u + q * V; };
+    const auto n = [&](int q) { return std::min(V, K - u - q * V); };
+    for (int m = 0; m < M; ++m) {
+      a[m] = d + row + m;
+      for (int q = 0; q < Q; ++q)
+        s[m][q] = begins || n(q) <= 0 ? Vec<T>(0) : load(at(m, q), n(q));
+    }
+    product(s, a, panel, R, S);
+    for (int m = 0; m < M; ++m)
+      for (int q = 0; q < Q; ++q)
+        if (n(q) > 0) s[m][q].store(at(m, q), n(q));
+  });
+}
+
 // found (J, K): the slopes (R, J), transposed, times the inputs (R, K). A thread takes some
 // rows of it; R goes in blocks, so that a panel of inputs stays in the smallest cache.
 template <typename T>
 void run_transposed(const at::Tensor& slopes, const at::Tensor& inputs,
                     const at::Tensor& found) {
-  constexpr int Q = 2;
   constexpr Int V = WIDTH<T>, BLOCK = 128;
   const Int R = slopes.size(0), J = slopes.size(1), K = inputs.size(1);
   const Int S = slopes.stride(0), S_x = inputs.stride(0);
@@ -445,30 +468,26 @@ void run_transposed(const at::Tensor& slopes, const at::Tensor& inputs,
 #pragma omp parallel
   {
     const Share share(J, J, true);
-    T panel[BLOCK * Q * V];
+    T panel[BLOCK * 4 * V];
     for (Int begin = 0; begin < R; begin += BLOCK) {
       const Int block = std::min(BLOCK, R - begin);
-      for (Int u = 0; u < K; u += Q * V) {
-        make_panel_back<Q>(x + begin * S_x, panel, u, block, K, S_x);
-        in_tiles<24 / Q>(share.unit, share.units, [&](Int row, auto size) {
-          constexpr int M = size;
-          const T* a[M];
-          Vec<T> s[M][Q];
-          const auto at = [&](int m, int q) { return sum + (row + m) * K + u + q * V; };
-          const auto n = [&](int q) { return std::min(V, K - u - q * V); };
-          for (int m = 0; m < M; ++m) {
-            a[m] = d + begin * S + row + m;
-            for (int q = 0; q < Q; ++q)
-              s[m][q] = begin && n(q) > 0 ? load(at(m, q), n(q)) : Vec<T>(0);
-          }
-          product(s, a, panel, block, S);
-          for (int m = 0; m < M; ++m)
-            for (int q = 0; q < Q; ++q)
-              if (n(q) > 0) s[m][q].store(at(m, q), n(q));
-        });
-      }
+      const auto columns = [&](auto q, Int u) {
+        run_columns<q>(share, d + begin * S, S, x + begin * S_x, S_x, sum, block, K, u, panel,
+                       begin == 0);
+      };
+      Int u = 0;
+      for (; u + 2 * V < K; u += 4 * V) columns(std::integral_constant<int, 4>(), u);
+      if (u < K) columns(std::integral_constant<int, 2>(), u);
     }
   }
+}
+
+at::Tensor transposed(const at::Tensor& slopes, const at::Tensor& inputs) {
+  const at::Tensor found = at::empty({slopes.size(1), inputs.size(1)}, inputs.options());
+  AT_DISPATCH_FLOATING_TYPES(slopes.scalar_type(), "transposed", [&] {
+    run_transposed<scalar_t>(slopes, inputs, found);
+  });
+  return found;
 }
 
 // One step of one sequence in one layer.
@@ -538,14 +557,6 @@ std::vector<at::Tensor> step(const at::Tensor& x, at::TensorList state,
       input = h;
     }
     std::copy_n(input, H, found[0].data_ptr<scalar_t>());
-  });
-  return found;
-}
-
-at::Tensor transposed(const at::Tensor& slopes, const at::Tensor& inputs) {
-  const at::Tensor found = at::empty({slopes.size(1), inputs.size(1)}, inputs.options());
-  AT_DISPATCH_FLOATING_TYPES(slopes.scalar_type(), "transposed", [&] {
-    run_transposed<scalar_t>(slopes, inputs, found);
   });
   return found;
 }
