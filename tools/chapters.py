@@ -1,10 +1,10 @@
 """Execute the chapters: chapters/src/NN_slug.py becomes chapters/NN_slug.ipynb.
 
-One way only, outputs included. A chapter is executed when its cells differ from its
-notebook's; name one to execute it anyway. Cell ids are fixed, nothing of the clock or
-the machine is kept, and measured speeds are masked, so that the same source gives the
-same bytes on the same machine. A cell that fails is shown with its traceback, and the
-committed notebook stays as it was.
+One way only, outputs included. A chapter is executed when its code differs from its
+notebook's; name one to execute it anyway. Where only text differs, outputs are kept.
+Cell ids are fixed, nothing of the clock or the machine is kept, and measured speeds are
+masked, so that the same source gives the same bytes on the same machine. A cell that
+fails is shown with its traceback, and the committed notebook stays as it was.
 
 At last the table of contents and the lists of chapters are brought up to date: see
 tools/contents.py. What a source looks like: see tools/sources.py.
@@ -87,6 +87,18 @@ def colours_kept(image, small, share=0.0005, far=12):
     return np.abs(before[common] - after[common]).max(initial=0) <= far
 
 
+def refresh(source):
+    """Give a notebook the text of its source; its code is the same, so are outputs."""
+    notebook, path = sources.read(source), sources.target(source)
+    old = nbformat.read(path, as_version=4)
+    done = iter([cell for cell in old.cells if cell.cell_type == "code"])
+    for cell in (c for c in notebook.cells if c.cell_type == "code"):
+        before = next(done)
+        cell.outputs, cell.execution_count = before.outputs, before.execution_count
+    write(notebook, path)
+    print(f"{notebooks.name(path)}: text brought up to date")
+
+
 def execute(source):
     """Execute one source and replace its notebook, whole or not at all."""
     notebook = sources.read(source)
@@ -94,7 +106,11 @@ def execute(source):
     options = {"record_timing": False, "kernel_name": "python3", "resources": folder}
     NotebookClient(notebook, timeout=CELL_TIMEOUT, **options).execute()
     tidy(notebook).metadata.pop("language_info", None)
-    target = sources.target(source)
+    write(notebook, sources.target(source))
+
+
+def write(notebook, target):
+    """Write a notebook, whole or not at all."""
     target.parent.mkdir(exist_ok=True)
     with replacing(target) as partial:
         nbformat.write(notebook, partial)
@@ -137,9 +153,9 @@ def main(argv=None):
     try:
         everything = [*sources.files(), *sources.solutions()]
         found = notebooks.chosen(everything, args.chapter)
-        stale = [
-            s for s in found if args.chapter or args.all or not sources.is_current(s)
-        ]
+        forced = args.chapter or args.all
+        stale = [s for s in found if forced or not sources.same_code(s)]
+        texts = [s for s in found if s not in stale and not sources.is_current(s)]
     except ValueError as error:
         sys.exit(f"error: {error}")
     os.environ["TQDM_DISABLE"] = "1"
@@ -153,6 +169,8 @@ def main(argv=None):
     for source in found:
         if source in stale:
             make(source)
+        elif source in texts:
+            refresh(source)
         else:
             print(f"{notebooks.name(sources.target(source))}: unchanged")
     for path in contents.write():

@@ -1,18 +1,23 @@
 """The lists of chapters, made from the sources' headers by `make chapters`.
 
 _toc.yml whole; in README.md and book/intro.md what stands between two marks. A chapter
-is listed once its notebook is there.
+is listed once its notebook is there. In the book's other pages, too, what is named
+becomes a link: tools/links.py.
 """
 
 import re
 from itertools import groupby
 from pathlib import Path
 
+import nbformat
+
+import links
+import notebooks
 import sources
+from lstm import bench, parity
 from lstm.atomic import replacing
 
 ROOT = Path(__file__).resolve().parents[1]
-BEGIN, END = "<!-- chapters -->\n", "<!-- end of chapters -->"
 LOOK_UP = ["book/notation", "book/glossary", "book/bibliography"]
 
 
@@ -42,18 +47,48 @@ def toc(listed):
     return "\n".join(lines) + "\n"
 
 
-def chapter_map(listed):
-    """The map of the landing page: a table."""
-    lines = [
-        "| chapter | question | what is proved | time to run* |",
-        "|---|---|---|---|",
-    ]
+def cards(listed):
+    """The map of the landing page: a card for each chapter."""
+    items = []
     for c in listed:
         link = f"[{c['title']}](../chapters/{c['name']}.ipynb)"
-        lines.append(
-            f"| {link} | {c['question']} | {c['proved']} | {time(c['minutes'])} |"
+        question, proved = c["question"], c["proved"]
+        items.append(
+            f"- **{link}**\n\n  {question}\n\n  *Proved:* {proved}\n\n"
+            f"  {time(c['minutes'])} to run<!-- colab {c['name']} -->\n"
         )
-    return "\n".join(lines) + "\n"
+    return '<div class="cards">\n\n' + "\n".join(items) + "\n</div>\n"
+
+
+def numbers():
+    """What the landing page counts: a list, computed from what is there."""
+    combinations = [*parity.combinations()]
+    cells = [kind for kind, _ in combinations if kind.endswith("Cell")]
+    forms = len(parity.FORMS) * (len(combinations) - len(cells)) + 2 * len(cells)
+    texts = (path.read_text("utf-8") for path in sources.solutions())
+    solved = sum(len(re.findall(r"^## Exercise \d+", text, re.M)) for text in texts)
+    code = sum(
+        cell.cell_type == "code"
+        for path in notebooks.files(ROOT)
+        for cell in nbformat.read(path, as_version=4).cells
+    )
+    race = bench.fast.committed()["parts"]
+    gru, one = (
+        race[part][theirs]["median"] / race[part][ours]["median"]
+        for part, theirs, ours in (
+            ("GRU", "torch.nn.GRU", "lstm.fast.GRU"),
+            ("one step", "torch.nn.LSTM", "lstm.fast.LSTM"),
+        )
+    )
+    told = [
+        (2 * forms, "comparisons with PyTorch: outputs, states, every gradient"),
+        (solved, "exercises, each with a solution that runs"),
+        (f"{code:,}", "cells of code, run again by the tests and compared"),
+        (f"{gru:.1f} ×", "`nn.GRU`'s speed on a CPU, and for a single step of an LSTM "
+         f"{one:.0f} × `nn.LSTM`'s: chapter 11"),
+    ]  # fmt: skip
+    items = "".join(f"- **{number}** {text}\n" for number, text in told)
+    return f'<div class="numbers">\n\n{items}\n</div>\n'
 
 
 def readme_list(listed):
@@ -75,13 +110,26 @@ def pages():
     """The text that each list ought to stand in, whole; path to text."""
     listed = list(chapters())
     made = {ROOT / "_toc.yml": toc(listed)}
-    for name, part in {"book/intro.md": chapter_map, "README.md": readme_list}.items():
-        text = (ROOT / name).read_text(encoding="utf-8")
-        between = re.compile(f"(?<={BEGIN}).*?(?={END})", re.S)
-        if len(between.findall(text)) != 1:
-            raise ValueError(f"{name} needs the marks {BEGIN.strip()} and {END} once")
-        made[ROOT / name] = between.sub(lambda _, part=part: part(listed), text)
+    intro = filled(ROOT / "book/intro.md", "chapters", cards(listed))
+    intro = filled(ROOT / "book/intro.md", "numbers", numbers(), intro)
+    made[ROOT / "book/intro.md"] = intro
+    made[ROOT / "README.md"] = filled(
+        ROOT / "README.md", "chapters", readme_list(listed)
+    )
+    for path in sorted(ROOT.glob("book/*.md")):
+        text = made.get(path, path.read_text(encoding="utf-8"))
+        made[path] = links.link(text, path)
     return made
+
+
+def filled(path, name, part, text=None):
+    """A page with a part between the two marks of a name."""
+    text = path.read_text(encoding="utf-8") if text is None else text
+    begin, end = f"<!-- {name} -->\n", f"<!-- end of {name} -->"
+    between = re.compile(f"(?<={begin}).*?(?={end})", re.S)
+    if len(between.findall(text)) != 1:
+        raise ValueError(f"{path.name} needs the marks {begin.strip()} and {end} once")
+    return between.sub(lambda _: part, text)
 
 
 def write():

@@ -37,6 +37,7 @@ OTHER_TESTS = {
         )
     },
     "lstm/bench/steps.py": ("test_bench.py",),
+    "lstm/bench/limits.py": ("test_bench_fast.py",),
     "lstm/bench/contestants.py": ("test_bench_fast.py",),
     "lstm/bench/opponents.py": ("test_bench_fast.py",),
     "lstm/bench/apart.py": ("test_bench_fast.py",),

@@ -14,8 +14,10 @@ def main(folder=STATIC):
     """Write every figure and return the paths."""
     path = folder / "lstm_cell.svg"
     with plt.rc_context({"svg.hashsalt": "the same bytes each time"}):
-        drawn = lstm_cell("whole")
+        drawn = lstm_cell("whole", words=True)
         drawn.savefig(path, metadata={"Date": None, "Creator": None})
+        preview = path.with_suffix(".png")  # for those who link to the book
+        drawn.savefig(preview, dpi=200, metadata={"Software": None})
         plt.close(drawn)
     return [path]
 

@@ -19,7 +19,7 @@ SOLUTIONS = '''\
 r"""
 # Solutions to chapter {number}
 
-Try the [exercises](../{name}.ipynb#exercises) first.
+Try the [exercises](../{name}.ipynb#Exercises) first.
 """
 
 # %%
@@ -118,12 +118,12 @@ r"""
 ## Exercises
 
 1. *(easy)* Something to compute by hand.
-   ([solution](solutions/{name}.ipynb#exercise-1))
+   ([solution](solutions/{name}.ipynb#Exercise-1))
 2. *(easy)* Something to change and to run again.
-   ([solution](solutions/{name}.ipynb#exercise-2))
+   ([solution](solutions/{name}.ipynb#Exercise-2))
 3. *(medium)* Something to prove by a cell.
-   ([solution](solutions/{name}.ipynb#exercise-3))
-4. *(hard)* Something to find out. ([solution](solutions/{name}.ipynb#exercise-4))
+   ([solution](solutions/{name}.ipynb#Exercise-3))
+4. *(hard)* Something to find out. ([solution](solutions/{name}.ipynb#Exercise-4))
 
 ## Further reading
 

@@ -94,6 +94,7 @@ def publish(repository):
     single = build(OUT / "colab", "singlehtml")
     # Sphinx takes the first page to lie at the top: there its links to styles hold
     print_pdf(shutil.move(single / "book/intro.html", single / "book.html"), OUT / PDF)
+    stamp.stand_alone(OUT / "colab", stamp.site(repository))
     pack(html, OUT / ZIP)
     for name in (PDF, ZIP):
         shutil.move(OUT / name, html / name)

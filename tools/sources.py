@@ -1,5 +1,8 @@
 """A chapter's source: percent text with a header, and how it becomes a notebook.
 
+Chapters, sections, equations, papers and terms that its text names become links:
+tools/links.py.
+
 The header says what the lists of chapters show, in YAML between two lines `# ---`:
 
     part        the part of the book that it stands in
@@ -28,6 +31,8 @@ from pathlib import Path
 import jupytext
 import nbformat
 import yaml
+
+import links
 
 CHAPTERS = Path(__file__).resolve().parents[1] / "chapters"
 MINUTES = {"minutes": (int, float)}
@@ -91,6 +96,10 @@ def read(source):
         tags = [*cell.metadata.get("tags", []), *said.pop("tags", [])]
         said |= {"tags": list(dict.fromkeys(tags))} if tags else {}
         cell.metadata = nbformat.from_dict(said)
+    terms = dict(links.glossary())
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            cell.source = links.link(cell.source, target(source), terms)
     notebook.metadata = {"kernelspec": KERNEL}
     return notebook
 
@@ -134,6 +143,18 @@ def options(cell):
 def cells(notebook):
     """What source and notebook must share: every cell's kind, text and metadata."""
     return [(cell.cell_type, cell.source, cell.metadata) for cell in notebook.cells]
+
+
+def same_code(source):
+    """Whether the notebook's outputs are those of the source's cells of code."""
+    path = target(source)
+    if not path.exists():
+        return False
+    old, new = (
+        [c[1:] for c in cells(notebook) if c[0] == "code"]
+        for notebook in (nbformat.read(path, as_version=4), read(source))
+    )
+    return old == new
 
 
 def is_current(source):

@@ -6,6 +6,7 @@ goes into a copy of what is committed; that copy is what Colab opens (the branch
 """
 
 import argparse
+import functools
 import io
 import re
 import subprocess
@@ -24,7 +25,9 @@ GITHUB = re.compile(r"https://github\.com/([\w.-]+)/([\w.-]+)")
 UNSTAMPED = 'SOURCE = ""'
 PLACEHOLDER = "https://github.com/OWNER/NAME"
 PDF, ZIP = "lstm-book.pdf", "lstm-book-html.zip"
+LINK = re.compile(r"\]\((?P<path>[^):#]*\.(?:ipynb|md)|)(?P<name>#[^)]*)?\)")
 BADGES, DOWNLOADS = "<!-- badges -->", "<!-- downloads -->"
+BUTTONS, META = "<!-- buttons -->", "  html_meta:\n"
 BADGE = "https://colab.research.google.com/assets/colab-badge.svg"
 CONFIG = """
 repository:
@@ -95,6 +98,24 @@ def stamp_chapters(tree, source):
         nbformat.write(notebook, path)
 
 
+def stand_alone(tree, base):
+    """Have links of notebooks lead to the published pages: Colab opens one alone."""
+    for path in notebooks.files(tree):
+        notebook = nbformat.read(path, as_version=4)
+        for cell in notebook.cells:
+            if cell.cell_type == "markdown":
+                absolute = functools.partial(page, path=path, tree=tree, base=base)
+                cell.source = LINK.sub(absolute, cell.source)
+        nbformat.write(notebook, path)
+
+
+def page(found, path, tree, base):
+    """A link within the book as one to the published page."""
+    target = path.parent / found["path"] if found["path"] else path
+    name = target.resolve().relative_to(tree.resolve()).with_suffix(".html").as_posix()
+    return f"]({base}{name}{found['name'] or ''})"
+
+
 def stamp(tree, repository, revision):
     """Stamp a copy for its repository: chapters, launch buttons, badges and links."""
     stamp_chapters(tree, f"git+{repository}@{revision}")
@@ -107,7 +128,24 @@ def stamp(tree, repository, revision):
     readme, where = tree / "README.md", f"Read it at {site(repository)}"
     replace(readme, BADGES, f"{where}, or run a chapter in Colab:\n\n{badges}")
     replace(readme, PLACEHOLDER, repository)
-    replace(tree / "book/intro.md", DOWNLOADS, downloads(site(repository)))
+    stamp_landing(tree / "book/intro.md", repository, chapters)
+
+
+def stamp_landing(intro, repository, chapters):
+    """Give the opening page its buttons, downloads, links to Colab and its picture."""
+    base = site(repository)
+    first = colab(repository, chapters[0].stem)
+    buttons = f"[Run chapter 1 in Colab]({first}){{.button}} "
+    buttons += f"[PDF]({base}{PDF}){{.button}}"
+    replace(intro, BUTTONS, buttons)
+    replace(intro, DOWNLOADS, downloads(base))
+    for path in chapters:
+        opened = f", or [open it in Colab]({colab(repository, path.stem)})"
+        replace(intro, f"<!-- colab {path.stem} -->", opened)
+    picture = f"{base}_static/lstm_cell.png"
+    named = {"og:title": "The LSTM Book", "og:url": base, "og:image": picture}
+    lines = [f'    "property={name}": {value}\n' for name, value in named.items()]
+    replace(intro, META, META + "".join(lines))
 
 
 def badge(repository, path):

@@ -68,7 +68,45 @@ paper.addEventListener("change", () => {
   dataset.theme = paper.matches ? "light" : chosen;
 });
 
+// Interactive figures: a page with a place for one loads what that needs. These are
+// classic scripts, which a page that was opened as a file may load, too.
+window.Interactive = {};
+const STATIC = document.currentScript.src.replace(/book\.js.*$/, "interactive/");
+const FIGURES = {
+  step: { title: "One step of the cell, by hand", scripts: ["parts", "lstm", "step"] },
+  gates: { title: "Stuck gates, on a wave of your own", scripts: ["parts", "lstm", "gates"] },
+  shapes: { title: "The shape of every tensor", scripts: ["parts", "shapes", "calculator"] },
+};
+const loaded = {};
+
+function load(name) {
+  loaded[name] ??= new Promise((resolve, reject) => {
+    const script = document.createElement("script");
+    script.src = `${STATIC}${name}.js`;
+    script.onload = resolve;
+    script.onerror = () => reject(new Error(`${script.src} is missing`));
+    document.head.append(script);
+  });
+  return loaded[name];
+}
+
+async function startFigures() {
+  for (const place of document.querySelectorAll(".interactive[data-figure]")) {
+    const { title, scripts } = FIGURES[place.dataset.figure];
+    for (const name of scripts) await load(name);
+    const heading = document.createElement("p");
+    heading.className = "title";
+    heading.textContent = title;
+    place.append(heading);
+    place.setAttribute("role", "group");
+    place.setAttribute("aria-label", title);
+    Interactive[place.dataset.figure](place);
+    place.dataset.ready = "";
+  }
+}
+
 document.addEventListener("DOMContentLoaded", () => {
+  startFigures();
   nameFolds();
   listEntries();
   keepPunctuation();

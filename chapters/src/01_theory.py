@@ -471,6 +471,11 @@ print("from torch.nn.LSTMCell less than 1e-15 away:", (largest < 1e-15).item())
 
 # %% [markdown]
 r"""
+On the book's pages the cell can be worked by hand here: move a number, look at one gate
+after the other, and see what reaches the cell and the hidden state.
+
+<div class="interactive" data-figure="step"></div>
+
 ## 1.10 The cell can grow, the hidden state cannot
 
 Equation (1.8) squeezes $\mathbf{C}_t$ through tanh and scales it by less than 1, so
@@ -585,6 +590,10 @@ assert set(results["F = 1, I = 0"]["C"]) == {1.0}
 
 # %% [markdown]
 r"""
+And with gates of your choice, on an input that you draw (on the book's pages):
+
+<div class="interactive" data-figure="gates"></div>
+
 ## 1.12 The constant error carousel, measured
 
 With a forget gate the carousel is no longer constant. Along the cell alone, with the
@@ -773,24 +782,24 @@ r"""
 ## Exercises
 
 1. *(easy)* With the numbers of section 1.5, what must $b_i$ be for the input gate to be
-   0.99? Check with one line. ([solution](solutions/01_theory.ipynb#exercise-1))
+   0.99? Check with one line. ([solution](solutions/01_theory.ipynb#Exercise-1))
 2. *(easy)* Which gate values turn the LSTM into the plain RNN of (1.1), up to one more
-   tanh? Check it on random weights. ([solution](solutions/01_theory.ipynb#exercise-2))
+   tanh? Check it on random weights. ([solution](solutions/01_theory.ipynb#Exercise-2))
 3. *(easy)* The package has three more tasks of memory, `lstm.data.Copy`, `Adding` and
    `Parity`; their docstrings say what is asked. What is chance in each? Reach it with a
-   guess that reads nothing. ([solution](solutions/01_theory.ipynb#exercise-3))
+   guess that reads nothing. ([solution](solutions/01_theory.ipynb#Exercise-3))
 4. *(medium)* Give the fresh RNN an orthogonal recurrent matrix (`nn.init.orthogonal_`)
    and measure it as in section 1.3. How far does the gradient reach, and why does it
-   still fall? ([solution](solutions/01_theory.ipynb#exercise-4))
+   still fall? ([solution](solutions/01_theory.ipynb#Exercise-4))
 5. *(medium)* Prove $|C_t| \le t$ for $C_0 = 0$ from (1.6) and (1.7). When is it nearly
-   reached? ([solution](solutions/01_theory.ipynb#exercise-5))
+   reached? ([solution](solutions/01_theory.ipynb#Exercise-5))
 6. *(hard)* For one unit, write out the whole $\partial C_t / \partial C_{t-1}$, with
    the path through $H_{t-1}$, and check it by autograd.
-   ([solution](solutions/01_theory.ipynb#exercise-6))
+   ([solution](solutions/01_theory.ipynb#Exercise-6))
 7. *(hard)* Suppose that the forget gate depended on its bias alone and that (1.9) were
    the only path. Which bias leaves half of the gradient after 50 steps? Set it, measure
    as in section 1.12, with all paths and with the cell's alone, and explain the
-   difference. ([solution](solutions/01_theory.ipynb#exercise-7))
+   difference. ([solution](solutions/01_theory.ipynb#Exercise-7))
 
 ## Further reading
 

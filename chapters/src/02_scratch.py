@@ -1073,26 +1073,26 @@ but 32 pieces: it finds its way into each from anywhere, but not from one into t
 
 1. *(easy)* A model gives the right symbol probability 1 at half of the places and
    $1/28$ at the others. What is its perplexity?
-   ([solution](solutions/02_scratch.ipynb#exercise-1))
+   ([solution](solutions/02_scratch.ipynb#Exercise-1))
 2. *(easy)* There are two symbols, and a model has a perplexity of 100 on a text. What
    does the model do, and what would its perplexity be if it always said the opposite?
-   ([solution](solutions/02_scratch.ipynb#exercise-2))
+   ([solution](solutions/02_scratch.ipynb#Exercise-2))
 3. *(easy)* Replace the likeliest symbol in the prediction by a random draw from the
    probabilities, at temperatures 0.5 and 1. What changes?
-   ([solution](solutions/02_scratch.ipynb#exercise-3))
+   ([solution](solutions/02_scratch.ipynb#Exercise-3))
 4. *(medium)* The four products with `x` pick rows of `W_x`. Replace one-hot and product
    by indexing, show that scores and states stay the same, and measure the speed.
-   ([solution](solutions/02_scratch.ipynb#exercise-4))
+   ([solution](solutions/02_scratch.ipynb#Exercise-4))
 5. *(medium)* Add 1 to `b_f` at the start. Does the plateau get shorter, from three
-   seeds? ([solution](solutions/02_scratch.ipynb#exercise-5))
+   seeds? ([solution](solutions/02_scratch.ipynb#Exercise-5))
 6. *(medium)* Train with `use_random_iter=True`, in both `load_data_time_machine` and
    `train_epoch_ch8`. The passages are then 35 letters anywhere in the text, each from a
    zero state. What becomes of the stumble of section 2.11, and why?
-   ([solution](solutions/02_scratch.ipynb#exercise-6))
+   ([solution](solutions/02_scratch.ipynb#Exercise-6))
 7. *(hard)* Was it the rate? Train a smaller LSTM with Adam, at three rates, from three
    seeds, and stop each where its validation perplexity is lowest. How does the best
    compare with the tables of section 2.7 on the test pages?
-   ([solution](solutions/02_scratch.ipynb#exercise-7))
+   ([solution](solutions/02_scratch.ipynb#Exercise-7))
 
 ## Further reading
 

@@ -738,28 +738,28 @@ r"""
 
 1. *(easy)* How many numbers does `nn.LSTM(28, 256)` hold, and how many of them are
    redundant, because two are only ever added?
-   ([solution](solutions/03_concise.ipynb#exercise-1))
+   ([solution](solutions/03_concise.ipynb#Exercise-1))
 2. *(easy)* Write the rows of `weight_hh_l0` that belong to the output gate as a slice.
-   ([solution](solutions/03_concise.ipynb#exercise-2))
+   ([solution](solutions/03_concise.ipynb#Exercise-2))
 3. *(medium)* Carry a trained `nn.LSTM`, that of section 3.2 or one of a few epochs,
    into chapter 2's fourteen tensors with `from_torch`, and let `d2l.predict_ch8`
    continue a text with both. Do they agree for 50 characters? (Hint:
    `d2l.RNNModelScratch` takes any function for `get_params`, such as
-   `lambda *_: params`.) ([solution](solutions/03_concise.ipynb#exercise-3))
+   `lambda *_: params`.) ([solution](solutions/03_concise.ipynb#Exercise-3))
 4. *(medium)* Two networks with different parameters can be the same function: let two
    hidden units change places. Which rows and columns of `nn.LSTM` and of the linear
    layer behind it must change places with them?
-   ([solution](solutions/03_concise.ipynb#exercise-4))
+   ([solution](solutions/03_concise.ipynb#Exercise-4))
 5. *(medium)* Halve the learning rate of both biases. Does "two biases" then train as
    "one bias" does? Mind the clipping of the gradient.
-   ([solution](solutions/03_concise.ipynb#exercise-5))
+   ([solution](solutions/03_concise.ipynb#Exercise-5))
 6. *(medium)* On the first minibatch, which gradients grow, and by how much, if the
    output layer's weights are drawn 3.6 times as wide? And if the input weights are?
-   ([solution](solutions/03_concise.ipynb#exercise-6))
+   ([solution](solutions/03_concise.ipynb#Exercise-6))
 7. *(hard)* Repeat the control of section 3.6, scratch against `nn.LSTM` from the same
    start, in 64-bit floats, for a few epochs. How large is the gap now, and what does
    that say about the gap in 32 bits?
-   ([solution](solutions/03_concise.ipynb#exercise-7))
+   ([solution](solutions/03_concise.ipynb#Exercise-7))
 
 ## Further reading
 

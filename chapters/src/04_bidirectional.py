@@ -861,25 +861,25 @@ classifying, transcribing a recording.
 
 1. *(easy)* How many parameters does `nn.LSTM(28, 128, bidirectional=True)` have? Work
    it out on paper, then check with `lstm.shapes.count`.
-   ([solution](solutions/04_bidirectional.ipynb#exercise-1))
+   ([solution](solutions/04_bidirectional.ipynb#Exercise-1))
 2. *(easy)* `output[:, 0]` has two halves: how many inputs has each of them seen? Show
-   it as section 4.3 does. ([solution](solutions/04_bidirectional.ipynb#exercise-2))
+   it as section 4.3 does. ([solution](solutions/04_bidirectional.ipynb#Exercise-2))
 3. *(medium)* Help the wrong reader of section 4.3: set the forget biases of the forward
    direction to 3 (chapter 1). Does it name the key now?
-   ([solution](solutions/04_bidirectional.ipynb#exercise-3))
+   ([solution](solutions/04_bidirectional.ipynb#Exercise-3))
 4. *(medium)* Put the key in the middle of the sequence. Which of the two readings
    learns within 100 updates now, and what if both directions need a memory? Try lengths
-   9 and 39. ([solution](solutions/04_bidirectional.ipynb#exercise-4))
+   9 and 39. ([solution](solutions/04_bidirectional.ipynb#Exercise-4))
 5. *(medium)* Build the bidirectional LSTM from PyTorch's own parts: two `nn.LSTM`s of
    one direction that hold the weights of one of two.
-   ([solution](solutions/04_bidirectional.ipynb#exercise-5))
+   ([solution](solutions/04_bidirectional.ipynb#Exercise-5))
 6. *(hard)* In a two-layer bidirectional LSTM, what has the second layer's *forward*
    direction seen at step 1? Show it by gradients.
-   ([solution](solutions/04_bidirectional.ipynb#exercise-6))
+   ([solution](solutions/04_bidirectional.ipynb#Exercise-6))
 7. *(hard)* A delay in place of a second direction: restore hidden letters with a
    forward LSTM that answers $k$ steps late. Show first that it can: which inputs does
    its answer about step $t$ depend on? Then compare $k = 0$ and $k = 3$ after the same
-   training. ([solution](solutions/04_bidirectional.ipynb#exercise-7))
+   training. ([solution](solutions/04_bidirectional.ipynb#Exercise-7))
 
 ## Further reading
 

@@ -287,6 +287,10 @@ second. Read its `weight_ih_l1`: its input is both directions of the layer below
 $2H$ columns. `4H` rows are the four gates of chapter 3. $K = 2 \cdot 2$ states are
 stacked.
 
+On the book's pages the same for arguments of your choice:
+
+<div class="interactive" data-figure="shapes"></div>
+
 How does it know? By arithmetic only; there is no tensor in this function. (`kind` is
 for chapter 6: a GRU has three blocks of $H$ rows where an LSTM has four.)
 """
@@ -1303,27 +1307,27 @@ r"""
 
 1. *(easy)* Give all shapes of `nn.LSTM(7, 11, num_layers=2, batch_first=True)` for an
    input `(4, 9, 7)` on paper; then print the table.
-   ([solution](solutions/05_shapes.ipynb#exercise-1))
+   ([solution](solutions/05_shapes.ipynb#Exercise-1))
 2. *(easy)* How many parameters does a bias-free LSTM save? Say it as a formula, and
-   check it with `lstm.shapes.count`. ([solution](solutions/05_shapes.ipynb#exercise-2))
+   check it with `lstm.shapes.count`. ([solution](solutions/05_shapes.ipynb#Exercise-2))
 3. *(easy)* Write `summary(h_n, layers, bidirectional)`, which gives the last layer's
    final states side by side for any layer.
-   ([solution](solutions/05_shapes.ipynb#exercise-3))
+   ([solution](solutions/05_shapes.ipynb#Exercise-3))
 4. *(medium)* Average the outputs over the *valid* steps of each sequence in a padded
-   batch, without a loop. ([solution](solutions/05_shapes.ipynb#exercise-4))
+   batch, without a loop. ([solution](solutions/05_shapes.ipynb#Exercise-4))
 5. *(medium)* A batch of streams runs side by side, and in each a new text may begin at
    any step. Write a loop over steps that resets single sequences by the recipe of
    section 5.2, and show that every text gets the outputs that it gets alone.
-   ([solution](solutions/05_shapes.ipynb#exercise-5))
+   ([solution](solutions/05_shapes.ipynb#Exercise-5))
 6. *(medium)* Take a two-layer LSTM apart as in section 5.7. Estimate by many draws that
    the mean of what layer 2 receives is what it receives in evaluation mode. Is the mean
    of its *output* the same, too? Why not?
-   ([solution](solutions/05_shapes.ipynb#exercise-6))
+   ([solution](solutions/05_shapes.ipynb#Exercise-6))
 7. *(hard)* Show by gradients that in a packed batch no output depends on any padding,
-   and that in a padded one some do. ([solution](solutions/05_shapes.ipynb#exercise-7))
+   and that in a padded one some do. ([solution](solutions/05_shapes.ipynb#Exercise-7))
 8. *(hard)* For which $P$ does a one-layer projected LSTM have fewer parameters than a
    plain one of the same $H$? Derive the bound and test it around the boundary.
-   ([solution](solutions/05_shapes.ipynb#exercise-8))
+   ([solution](solutions/05_shapes.ipynb#Exercise-8))
 
 ## Further reading
 

@@ -1481,30 +1481,30 @@ r"""
 
 1. *(easy)* With the numbers of section 6.1, what is $H_t$ in the form (6.5)? Why is it
    the same here, and when would it not be?
-   ([solution](solutions/06_gru.ipynb#exercise-1))
+   ([solution](solutions/06_gru.ipynb#Exercise-1))
 2. *(easy)* How many parameters has `nn.GRU(28, 128, num_layers=2, bidirectional=True)`?
-   Check with `python -m lstm shapes`. ([solution](solutions/06_gru.ipynb#exercise-2))
+   Check with `python -m lstm shapes`. ([solution](solutions/06_gru.ipynb#Exercise-2))
 3. *(medium)* Plant two faults in `run_layers`, one after the other: turn the directions
    round, leave the dropout out. Which of this chapter's comparisons notice which?
-   ([solution](solutions/06_gru.ipynb#exercise-3))
+   ([solution](solutions/06_gru.ipynb#Exercise-3))
 4. *(medium)* Convert weights from form (6.3) to (6.5) for a GRU whose reset gate is a
    constant $r$ for all units. Why is it impossible in general?
-   ([solution](solutions/06_gru.ipynb#exercise-4))
+   ([solution](solutions/06_gru.ipynb#Exercise-4))
 5. *(medium)* A GRU of one unit has only zero weights and biases, but for the update
    gate's bias. Which bias keeps half of the state over 50 steps? Check with `scan`.
-   ([solution](solutions/06_gru.ipynb#exercise-5))
+   ([solution](solutions/06_gru.ipynb#Exercise-5))
 6. *(medium)* Suppose that the study of section 6.6 had one learning rate only. For each
    of the six, which of the four models with one layer would you have called the winner
    on the held-out text, and would the three seeds have warned you?
-   ([solution](solutions/06_gru.ipynb#exercise-6))
+   ([solution](solutions/06_gru.ipynb#Exercise-6))
 7. *(hard)* Read `pack_padded_sequence` in PyTorch's `rnn.py` (`torch/nn/utils`) and
    write the packing of a list of sequences yourself, `batch_sizes` included. Compare
-   with `pack_sequence`. ([solution](solutions/06_gru.ipynb#exercise-7))
+   with `pack_sequence`. ([solution](solutions/06_gru.ipynb#Exercise-7))
 8. *(hard)* Section 6.9 gives the scan a GRU's gates as read from a wrong state. Do it
    again and again, each pass with the gates read from the states that the pass before
    gave. Show that $k$ passes make the first $k$ steps exact. How many passes do 256
    steps need until every state is within $10^{-10}$ of the loop's, with PyTorch's
-   initial weights? ([solution](solutions/06_gru.ipynb#exercise-8))
+   initial weights? ([solution](solutions/06_gru.ipynb#Exercise-8))
 
 ## Further reading
 

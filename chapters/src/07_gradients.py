@@ -1994,28 +1994,28 @@ r"""
 
 1. *(easy)* On the napkin of section 7.1 let $x = (1, 1, 0)$. Find $\delta w$ by the
    table, then by differentiating $h_3$.
-   ([solution](solutions/07_gradients.ipynb#exercise-1))
+   ([solution](solutions/07_gradients.ipynb#Exercise-1))
 2. *(easy)* In section 7.3 let $\delta H_t = 0$ and $\delta C_t = 1$. Which of the four
    sums gets nothing, and why?
-   ([solution](solutions/07_gradients.ipynb#exercise-2))
+   ([solution](solutions/07_gradients.ipynb#Exercise-2))
 3. *(medium)* Write the step back of the plain RNN, in two lines, and compare it with
-   autograd. ([solution](solutions/07_gradients.ipynb#exercise-3))
+   autograd. ([solution](solutions/07_gradients.ipynb#Exercise-3))
 4. *(medium)* Add 2 to the update gate's part of a fresh GRU's `bias_ih_l0`. By what
    factor do the whole and the direct part of (7.6) grow, 50 steps back? Which of the
-   two grows more? ([solution](solutions/07_gradients.ipynb#exercise-4))
+   two grows more? ([solution](solutions/07_gradients.ipynb#Exercise-4))
 5. *(medium)* With Adam, multiply every gradient by 1/100 before the step. Does training
    change? What, then, can clipping do for Adam?
-   ([solution](solutions/07_gradients.ipynb#exercise-5))
+   ([solution](solutions/07_gradients.ipynb#Exercise-5))
 6. *(medium)* Train on sequences of 5 steps of section 7.11's task, naming the key at
    *every* step. Then test on sequences of 100 steps. Does the network still know the
    key? What does this say about the windows of 35 steps in chapters 2 and 3?
-   ([solution](solutions/07_gradients.ipynb#exercise-6))
+   ([solution](solutions/07_gradients.ipynb#Exercise-6))
 7. *(hard)* Write `gru_step_backward` and prove it as in section 7.6. Mind where the
    reset gate stands (section 6.3).
-   ([solution](solutions/07_gradients.ipynb#exercise-7))
+   ([solution](solutions/07_gradients.ipynb#Exercise-7))
 8. *(hard)* Keep only every tenth state in the forward pass and compute the others again
    when they are needed. Show that the gradients are the same, and count what is kept.
-   ([solution](solutions/07_gradients.ipynb#exercise-8))
+   ([solution](solutions/07_gradients.ipynb#Exercise-8))
 
 ## Further reading
 

@@ -1036,25 +1036,25 @@ one stroke no longer arrive in neighbouring rows.
 ## Exercises
 
 1. *(easy)* How many parameters has the model of this chapter, by pencil? And if it read
-   columns? Both directions? ([solution](solutions/08_mnist.ipynb#exercise-1))
+   columns? Both directions? ([solution](solutions/08_mnist.ipynb#Exercise-1))
 2. *(easy)* How many test images would it take for (8.1) to tell 98.5 % from 98.6 %, by
-   two standard errors? ([solution](solutions/08_mnist.ipynb#exercise-2))
+   two standard errors? ([solution](solutions/08_mnist.ipynb#Exercise-2))
 3. *(medium)* Erase one row of the test images at a time. Which row is missed most? Is
-   it the one with the most ink? ([solution](solutions/08_mnist.ipynb#exercise-3))
+   it the one with the most ink? ([solution](solutions/08_mnist.ipynb#Exercise-3))
 4. *(medium)* Is a model as often right as it is sure? Compare the mean probability of
    its answers with their accuracy, then divide its scores by a temperature that is
    fitted to one half of the test images, and look at the other half.
-   ([solution](solutions/08_mnist.ipynb#exercise-4))
+   ([solution](solutions/08_mnist.ipynb#Exercise-4))
 5. *(medium)* Train one model from the top down and one from the bottom up, 300 updates
    each. Do they err on the same images? What does the mean of their probabilities
-   reach? ([solution](solutions/08_mnist.ipynb#exercise-5))
+   reach? ([solution](solutions/08_mnist.ipynb#Exercise-5))
 6. *(hard)* Two models are tested on the same images. Show with the two of exercise 5
    that the images on which only one of them is right say more about which is better
-   than (8.1) does. ([solution](solutions/08_mnist.ipynb#exercise-6))
+   than (8.1) does. ([solution](solutions/08_mnist.ipynb#Exercise-6))
 7. *(hard)* Section 8.9 moves a trained model's weights with the pixels of the rows.
    Show that training does not notice the permutation, either: from moved first weights
    and moved pixels, every loss of a run is the same.
-   ([solution](solutions/08_mnist.ipynb#exercise-7))
+   ([solution](solutions/08_mnist.ipynb#Exercise-7))
 
 ## Further reading
 

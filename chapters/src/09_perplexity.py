@@ -1370,27 +1370,27 @@ FOLDER` and `python -m lstm generate FOLDER --prefix The --length 400 --seed 1`.
 
 1. *(easy)* A model needs 2 bits per character. What is its perplexity a letter, and a
    word, if a word has 5.5 letters with its space? What are they for the table of order
-   6? ([solution](solutions/09_perplexity.ipynb#exercise-1))
+   6? ([solution](solutions/09_perplexity.ipynb#Exercise-1))
 2. *(easy)* Validation measures 5.1, 4.6, 4.4, 4.5, 4.6, 4.5, 4.3, 4.1. What is kept
    with a patience of 1, 2, 3 and 4?
-   ([solution](solutions/09_perplexity.ipynb#exercise-2))
+   ([solution](solutions/09_perplexity.ipynb#Exercise-2))
 3. *(easy)* What do `top_k=1` and a temperature of a million do? Check with
-   `lstm.models.draw`. ([solution](solutions/09_perplexity.ipynb#exercise-3))
+   `lstm.models.draw`. ([solution](solutions/09_perplexity.ipynb#Exercise-3))
 4. *(medium)* How much of the table's strength comes from counting predecessors? Replace
    them by plain counts, with everything else left alone, at orders 3 and 6.
-   ([solution](solutions/09_perplexity.ipynb#exercise-4))
+   ([solution](solutions/09_perplexity.ipynb#Exercise-4))
 5. *(medium)* Two weights of 2; the gradient of one alternates between plus and minus
    10, that of the other between plus and minus 0.1. What do 1,000 updates of `Adam` and
    of `AdamW`, both with a weight decay of 0.1, leave of them, and why?
-   ([solution](solutions/09_perplexity.ipynb#exercise-5))
+   ([solution](solutions/09_perplexity.ipynb#Exercise-5))
 6. *(medium)* Who reads the test pages has read the validation pages before. Let the
    table count them, too, and in ten steps what it has read of the test pages. What does
-   it gain, and is it fair? ([solution](solutions/09_perplexity.ipynb#exercise-6))
+   it gain, and is it fair? ([solution](solutions/09_perplexity.ipynb#Exercise-6))
 7. *(hard)* Write the coder of section 9.9 for the table of order 6.
-   ([solution](solutions/09_perplexity.ipynb#exercise-7))
+   ([solution](solutions/09_perplexity.ipynb#Exercise-7))
 8. *(hard)* Choose a weight of (9.2) for each of four classes of letters, by how often
    the five letters before stand in the training pages. What are the weights, and is it
-   better than one weight? ([solution](solutions/09_perplexity.ipynb#exercise-8))
+   better than one weight? ([solution](solutions/09_perplexity.ipynb#Exercise-8))
 
 ## Further reading
 

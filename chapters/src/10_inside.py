@@ -1000,26 +1000,26 @@ All instruments take any `LanguageModel` on an LSTM. A text of your own:
 
 1. *(easy)* A forget gate is 0.99 at nine letters of ten, and 0.5 at the tenth. What is
    the time constant, and what share is left after 100 letters?
-   ([solution](solutions/10_inside.ipynb#exercise-1))
+   ([solution](solutions/10_inside.ipynb#Exercise-1))
 2. *(easy)* Make a unit by hand, as in section 10.1, that tells round from square
    brackets: 1 in (), −1 in [], 0 outside. Check it by the feature.
-   ([solution](solutions/10_inside.ipynb#exercise-2))
+   ([solution](solutions/10_inside.ipynb#Exercise-2))
 3. *(medium)* How large is the best $r$ of 128 columns of noise with "in brackets",
    searched over 100, 1,000 and 10,000 letters? And if the noise is slow, with a time
    constant of 30 letters? What saves the search of section 10.4 from it?
-   ([solution](solutions/10_inside.ipynb#exercise-3))
+   ([solution](solutions/10_inside.ipynb#Exercise-3))
 4. *(medium)* Show that for small steps the divergence (10.3) is half of
    $\sum_v (q_v - p_v)^2 / p_v$, and find out up to which step that is right within a
-   tenth. ([solution](solutions/10_inside.ipynb#exercise-4))
+   tenth. ([solution](solutions/10_inside.ipynb#Exercise-4))
 5. *(hard)* In the study's seed 1 of the brackets the unit that was found could be
    spared. Train such a network, and hold the units that go with "in brackets" best
    together, 1, 2, 5, 10, 20 of them, and as many drawn at random. When does it cost?
-   ([solution](solutions/10_inside.ipynb#exercise-5))
+   ([solution](solutions/10_inside.ipynb#Exercise-5))
 6. *(hard)* The states after spaces lie in three clouds. Let the network of exercise 5
    read outside brackets, and move its state by the way from the cloud outside to the
    one in (): the hidden state alone, the cell alone, both. How likely does it think a
    ")" then, at once, and one word later?
-   ([solution](solutions/10_inside.ipynb#exercise-6))
+   ([solution](solutions/10_inside.ipynb#Exercise-6))
 
 ## Further reading
 

@@ -804,20 +804,20 @@ on it.
 1. *(easy)* Three processes have 6, 3 and 1 targets, and the gradients of their mean
    losses are 1, 2 and 11. What does plain DDP compute, what is right, and by which
    factors does each multiply its loss?
-   ([solution](solutions/12_scaling.ipynb#exercise-1))
+   ([solution](solutions/12_scaling.ipynb#Exercise-1))
 2. *(easy)* For which numbers of items from 1 to 12 does `DistributedSampler` deal each
    item once to four processes? Which items does it leave out with `drop_last=True`?
-   ([solution](solutions/12_scaling.ipynb#exercise-2))
+   ([solution](solutions/12_scaling.ipynb#Exercise-2))
 3. *(medium)* A single process can go through the shards one after another and add up
    their gradients before it updates: *gradient accumulation*. Do so with shards of 20,
    9 and 3 windows. Which factor does each loss need, and why is it not (12.3)?
-   ([solution](solutions/12_scaling.ipynb#exercise-3))
+   ([solution](solutions/12_scaling.ipynb#Exercise-3))
 4. *(medium)* `lstm.fit` clips after the all-reduce. Suppose that each process clipped
    its own gradient before. Show that the update differs, even with equal shards, and
-   that it may point elsewhere. ([solution](solutions/12_scaling.ipynb#exercise-4))
+   that it may point elsewhere. ([solution](solutions/12_scaling.ipynb#Exercise-4))
 5. *(hard)* Write the all-reduce in a ring for a list of tensors, one for each process,
    that may only be sent to the next. Check the sum, and count what each sends against
-   (12.4). ([solution](solutions/12_scaling.ipynb#exercise-5))
+   (12.4). ([solution](solutions/12_scaling.ipynb#Exercise-5))
 
 ## Further reading
 

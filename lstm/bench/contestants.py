@@ -6,9 +6,7 @@ All who compute the same get the same weights and inputs.
 """
 
 from contextlib import redirect_stderr
-from functools import partial
 from io import StringIO
-from types import SimpleNamespace
 
 import torch
 from torch import nn
@@ -16,9 +14,8 @@ from torch.nn.functional import one_hot
 
 from lstm import data, fast, layers
 from lstm.bench import opponents
-from lstm.bench.steps import TEXT, without_onednn
+from lstm.bench.steps import TEXT
 from lstm.fast import rungs
-from lstm.fast.eager import EAGER
 from lstm.models import LanguageModel
 from lstm.scratch import get_lstm_params, init_lstm_state, scratch_lstm
 from lstm.training import TrainConfig, fit
@@ -94,38 +91,6 @@ def layer_passes(shape=TEXT, kinds=LSTMS, ladder=True):
     if opponents.has("jax"):
         passes["JAX, jit and scan"] = opponents.by_jax(x, weights, slope)
     return passes
-
-
-def ways(shape=TEXT):
-    """The last rung as it is, and with one of its ideas left out at a time.
-
-    Beside them the rung by hand, whose products are oneDNN's, with torch's own.
-    """
-    _, x, slope = inputs(shape)
-    weights = [*nn.LSTM(shape.input_size, shape.hidden_size).parameters()]
-    engines, found = {}, fast.operator.load()
-    if found:
-        without = {
-            "by operator": {},
-            "without room behind the rows": {"pad": 0},
-            "without the input's product in the loop": {"few": 0},
-            "without its own product for the gradients": {
-                "transposed": lambda slopes, inputs: slopes.T @ inputs
-            },
-        }
-        engines = {
-            name: SimpleNamespace(**vars(found) | changed)
-            for name, changed in without.items()
-        }
-    runs = {
-        name: partial(rungs.by_hand, engine=engine)
-        for name, engine in (engines | {"by hand": EAGER}).items()
-    }
-    passes = {
-        name: one_pass(of_rung(run, weights, shape), x, weights, slope)
-        for name, run in runs.items()
-    }
-    return passes | {"by hand, without oneDNN": without_onednn(passes["by hand"])}
 
 
 def of_rung(rung, weights, shape=TEXT):

@@ -50,7 +50,7 @@ def run(rounds=9, seconds=SECONDS, parts=PARTS, limit=60):
         "layer": lambda: times(who.agreeing(who.layer_passes())),
         "tokens": lambda: times(who.agreeing(who.token_passes())),
         "GRU": lambda: times(who.agreeing(who.gru_passes())),
-        "ways": lambda: times(who.agreeing(who.ways())),
+        "ways": lambda: times(who.agreeing(limits.ways())),
         "step": lambda: times(who.training_steps()),
         "one step": lambda: alone(times, who.streaming()),
         "sequence": lambda: times(who.sequences()),

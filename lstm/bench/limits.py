@@ -1,17 +1,20 @@
-"""What a machine can do at best, and where a layer's time goes.
+"""What a machine can do at best, where a layer's time goes, what an idea is worth.
 
 N batch   L sequence length   D input size   H hidden size
 """
 
 import time
 from dataclasses import replace
+from functools import partial
+from types import SimpleNamespace
 
 import torch
+from torch import nn
 from torch.profiler import ProfilerActivity, profile
 
 from lstm.bench import contestants as who
-from lstm.bench.steps import TEXT
-from lstm.fast import eager
+from lstm.bench.steps import TEXT, without_onednn
+from lstm.fast import eager, operator, rungs
 
 BATCHES = 1, 2, 4, 8, 16, 32, 64, 128, 256
 PRODUCTS = {  # what multiplies matrices, or is a whole loop through time
@@ -84,6 +87,38 @@ def roofline(times, batches=None, shape=TEXT):
         for name, t in times(who.sequences(sized, kinds)).items():
             points[name].append([batch, 1e3 * count / t["median"]])
     return {"rate": product_rate(), "bytes": weights_rate(shape), "points": points}
+
+
+def ways(shape=TEXT):
+    """The last rung as it is, and with one of its ideas left out at a time.
+
+    Beside them the rung by hand, whose products are oneDNN's, with torch's own.
+    """
+    _, x, slope = who.inputs(shape)
+    weights = [*nn.LSTM(shape.input_size, shape.hidden_size).parameters()]
+    engines, found = {}, operator.load()
+    if found:
+        without = {
+            "by operator": {},
+            "without room behind the rows": {"pad": 0},
+            "without the input's product in the loop": {"few": 0},
+            "without its own product for the gradients": {
+                "transposed": lambda slopes, inputs: slopes.T @ inputs
+            },
+        }
+        engines = {
+            name: SimpleNamespace(**vars(found) | changed)
+            for name, changed in without.items()
+        }
+    runs = {
+        name: partial(rungs.by_hand, engine=engine)
+        for name, engine in (engines | {"by hand": eager.EAGER}).items()
+    }
+    passes = {
+        name: who.one_pass(who.of_rung(run, weights, shape), x, weights, slope)
+        for name, run in runs.items()
+    }
+    return passes | {"by hand, without oneDNN": without_onednn(passes["by hand"])}
 
 
 def shares(passes, repeats=20):

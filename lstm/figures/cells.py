@@ -15,8 +15,8 @@ STATE, MIX, UPPER, GATES, JOINED, ALONE, INPUT = 6.9, 5.2, 3.95, 2.75, 1.6, 0.98
 KEEP, ONE_MINUS, RESET, SUM, NEW = 2.7, 3.87, 4.85, 5.05, 7.4
 
 
-def lstm_cell(stage="whole"):
-    """Draw the LSTM cell up to a stage; see STAGES.
+def lstm_cell(stage="whole", words=False):
+    """Draw the LSTM cell up to a stage, see STAGES, and say in words what a part does.
 
     What the stage adds is drawn in colour, what came before in black, what is still to
     come in grey. Raises ValueError for an unknown stage.
@@ -33,7 +33,22 @@ def lstm_cell(stage="whole"):
     _lstm_gates(pen)
     _lstm_state(pen)
     _lstm_hidden(pen)
+    if words:
+        _lstm_words(axis)
     return fig
+
+
+def _lstm_words(axis):
+    said = {
+        "forget": (2.5, 6.78, "what is kept"),
+        "input": (5.05, 3.62, "what is written"),
+        "cell": (7.35, 6.52, "the cell: a memory"),
+        "output": (7.75, 4.0, "what is shown"),
+        "hidden": (10.05, 2.98, "hidden state:\nwhat others see"),
+        "candidate": (5.9, 1.62, "new content"),
+    }
+    for part, (x, y, text) in said.items():
+        Pen(axis, COLORS[part], fontsize=9).label(x, y, text, style="italic")
 
 
 def _lstm_gates(pen):

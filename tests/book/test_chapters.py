@@ -101,12 +101,12 @@ def test_every_exercise_has_its_solution_and_they_lead_to_each_other(path):
     exercises = [c.source for c in read(path).cells][-1]
     numbers = re.findall(r"^(\d+)\. \*\(", exercises, flags=re.M)
     leading = re.findall(
-        r"\(\[solution\]\(solutions/(\S+)#exercise-(\d+)\)\)", exercises
+        r"\(\[solution\]\(solutions/(\S+)#Exercise-(\d+)\)\)", exercises
     )
     assert leading == [(path.name, number) for number in numbers]
 
     cells = read(path.parent / "solutions" / path.name).cells
-    assert f"](../{path.name}#exercises)" in cells[0].source
+    assert f"](../{path.name}#Exercises)" in cells[0].source
     solved, current = {}, None
     for cell in cells:
         if found := re.search(r"^## Exercise (\d+)$", cell.source, flags=re.M):

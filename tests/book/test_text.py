@@ -5,6 +5,7 @@ What is built from it is looked at in tests/browser.
 
 import re
 from pathlib import Path
+from urllib.parse import unquote
 
 import nbformat
 import pytest
@@ -40,6 +41,57 @@ def test_every_paper_that_is_linked_is_in_the_bibliography(path, text):
 def test_links_between_pages_lead_somewhere(path, text):
     for target in re.findall(r"\]\(([^)#:]+\.(?:md|ipynb))", text):
         assert (path.parent / target).exists(), f"{path.name} links to {target}"
+
+
+LINK = re.compile(r"\[([^\]]*)\]\(([^)\s]*)\)")
+NAMED = re.compile(r"(?i)\b(chapter|section)s?\s+(\d+(?:\.\d+)?)")
+
+
+def prose(text):
+    """A text without code, formulas and headings: where places are named."""
+    apart = r"(?ms)```.*?```|`[^`]*`|\$\$.*?\$\$|\$[^$]*\$|^#.*?$"
+    return re.sub(apart, "", text)
+
+
+def leads(path, target):
+    """The page and the name on it that a link leads to."""
+    way, _, name = unquote(target).partition("#")
+    return (path.parent / way if way else path).resolve(), name
+
+
+def fits(path, text, target):
+    """Whether a link that names a place leads to that very place."""
+    page, name = leads(path, target)
+    for kind, number in NAMED.findall(text):
+        chapter = f"{int(number.split('.')[0]):02d}_"
+        there = name.startswith(f"{number}-") if "." in number else not name
+        if not page.name.startswith(chapter) or not there:
+            return False, (kind, number)
+    for number in cited_equations(text):
+        if name != f"eq-{number}":
+            return False, number
+    return True, None
+
+
+@pytest.mark.parametrize(("path", "text"), TEXTS)
+def test_every_place_that_is_named_is_a_link_to_that_very_place(path, text):
+    text = prose(text)
+    for words, target in LINK.findall(text):
+        good, what = fits(path, words, target)
+        assert good, f"{what} leads to {target}"
+    bare = LINK.sub("", text)
+    assert not (found := NAMED.search(bare)), f"no link: {found.group()}"
+    known = {tag for _, t in texts() for tag in re.findall(r"\\tag\{([\d.]+)\}", t)}
+    assert not known & {*cited_equations(bare)}
+
+
+def test_a_link_that_is_taken_away_or_leads_elsewhere_is_seen():
+    path = ROOT / "chapters/07_gradients.ipynb"
+    good = "[section 1.9](01_theory.ipynb#1.9-The-whole-in-one-place)"
+    test_every_place_that_is_named_is_a_link_to_that_very_place(path, good)
+    for bad in ("section 1.9", good.replace("section 1.9", "section 1.8"), "by (7.2)"):
+        with pytest.raises(AssertionError):
+            test_every_place_that_is_named_is_a_link_to_that_very_place(path, bad)
 
 
 @pytest.mark.parametrize(("path", "text"), TEXTS)

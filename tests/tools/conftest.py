@@ -14,7 +14,8 @@ HEADER = """\
 # ---
 
 """
-PAGE = f"Before.\n\n{contents.BEGIN}{contents.END}\n\nAfter.\n"
+MARKS = "".join(f"<!-- {n} -->\n<!-- end of {n} -->\n" for n in ("chapters", "numbers"))
+PAGE = f"Before.\n\n{MARKS}\nAfter.\n"
 
 
 @pytest.fixture

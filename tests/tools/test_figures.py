@@ -2,6 +2,8 @@
 
 import re
 
+from PIL import Image
+
 import figures
 
 
@@ -16,12 +18,17 @@ def test_the_committed_figures_are_those_that_the_code_draws(tmp_path):
     for path in figures.main(tmp_path):
         again = f"{path.name} is behind: run tools/figures.py"
         assert drawing(path) == drawing(figures.STATIC / path.name), again
+        sizes = {
+            Image.open(p.with_suffix(".png")).size
+            for p in (path, figures.STATIC / path.name)
+        }
+        assert len(sizes) == 1, again
 
 
 def test_another_stage_is_another_drawing(tmp_path, monkeypatch):
     [path] = figures.main(tmp_path)
     before = drawing(path)
     draw = figures.lstm_cell
-    monkeypatch.setattr(figures, "lstm_cell", lambda stage: draw("gates"))
+    monkeypatch.setattr(figures, "lstm_cell", lambda stage, words: draw("gates"))
     figures.main(tmp_path)
     assert drawing(path) != before

@@ -24,7 +24,7 @@ def test_a_new_chapter_and_its_solutions_run_and_are_listed(project, monkeypatch
     assert "[2. Large one](chapters/02_large_one.ipynb)" in listed
     solved = nbformat.read(sources.target(solutions / path.name), as_version=4)
     for number in range(1, 5):
-        link = f"([solution](solutions/02_large_one.ipynb#exercise-{number}))"
+        link = f"([solution](solutions/02_large_one.ipynb#Exercise-{number}))"
         assert link in notebook.cells[-1].source
         assert any(c.source.startswith(f"## Exercise {number}\n") for c in solved.cells)
     toc = (project / "_toc.yml").read_text(encoding="utf-8")

@@ -91,6 +91,37 @@ def test_launch_buttons_badges_and_links_come_from_the_one_value(tree):
     assert stamp.PLACEHOLDER not in readme + intro
 
 
+def test_the_opening_page_gets_buttons_a_picture_and_links_to_colab(tree):
+    intro = text_of(tree, "book/intro.md")
+    assert "<!-- buttons -->" not in intro
+    assert "<!-- colab" not in intro
+    site = "https://someone.github.io/some.where/"
+    assert f"[PDF]({site}lstm-book.pdf){{.button}}" in intro
+    said = yaml.safe_load(intro.split("---")[1])["myst"]["html_meta"]
+    assert said["property=og:image"] == f"{site}_static/lstm_cell.png"
+    assert (ROOT / "book/_static/lstm_cell.png").exists()
+
+
+def test_alone_a_notebook_leads_to_the_published_pages(tmp_path):
+    text = (
+        "[one](01_a.ipynb#1.2-Why) [two](#eq-1.3) [three](../book/glossary.md#term-x) "
+        "[four](https://example.org) [five](solutions/01_a.ipynb)"
+    )
+    folder = tmp_path / "chapters"
+    folder.mkdir()
+    cells = [nbformat.v4.new_markdown_cell(text), nbformat.v4.new_code_cell("a[1](2)")]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), folder / "02_b.ipynb")
+    stamp.stand_alone(tmp_path, "https://x.org/")
+    found, code = nbformat.read(folder / "02_b.ipynb", as_version=4).cells
+    assert found.source == (
+        "[one](https://x.org/chapters/01_a.html#1.2-Why) "
+        "[two](https://x.org/chapters/02_b.html#eq-1.3) "
+        "[three](https://x.org/book/glossary.html#term-x) "
+        "[four](https://example.org) [five](https://x.org/chapters/solutions/01_a.html)"
+    )
+    assert code.source == "a[1](2)"
+
+
 def test_the_site_of_a_repository_is_its_pages_address():
     github = "https://github.com"
     assert stamp.site(f"{github}/Some/book") == "https://some.github.io/book/"

@@ -6,7 +6,7 @@
 r"""
 # Solutions to chapter 1
 
-Try the [exercises](../01_theory.ipynb#exercises) of chapter 1 first: each can be done
+Try the [exercises](../01_theory.ipynb#Exercises) of chapter 1 first: each can be done
 with a pencil or a few lines. Here are their solutions, and each ends in a check of what
 was asked.
 """

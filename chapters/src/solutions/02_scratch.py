@@ -6,7 +6,7 @@
 r"""
 # Solutions to chapter 2
 
-Try the [exercises](../02_scratch.ipynb#exercises) first. To be quick, the networks here
+Try the [exercises](../02_scratch.ipynb#Exercises) first. To be quick, the networks here
 are smaller than the chapter's, use PyTorch's layer, which chapter 3 shows to be the
 same function, and are mostly trained by Adam.
 """

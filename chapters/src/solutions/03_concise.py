@@ -6,7 +6,7 @@
 r"""
 # Solutions to chapter 3
 
-Try the [exercises](../03_concise.ipynb#exercises) of chapter 3 first. Two of them need
+Try the [exercises](../03_concise.ipynb#Exercises) of chapter 3 first. Two of them need
 a few epochs of training, the others none; each solution ends in a check of what was
 asked.
 """

@@ -6,7 +6,7 @@
 r"""
 # Solutions to chapter 4
 
-Try the [exercises](../04_bidirectional.ipynb#exercises) of chapter 4 first. The first
+Try the [exercises](../04_bidirectional.ipynb#Exercises) of chapter 4 first. The first
 two need no training; those that train do so for seconds.
 """
 

@@ -6,7 +6,7 @@
 r"""
 # Solutions to chapter 5
 
-Try the [exercises](../05_shapes.ipynb#exercises) of chapter 5 first; its cheat sheet is
+Try the [exercises](../05_shapes.ipynb#Exercises) of chapter 5 first; its cheat sheet is
 all that the first three need. Here are their solutions, and each ends in a check of
 what was asked.
 """

@@ -6,7 +6,7 @@
 r"""
 # Solutions to chapter 6
 
-Try the [exercises](../06_gru.ipynb#exercises) first; the first two need a pencil only.
+Try the [exercises](../06_gru.ipynb#Exercises) first; the first two need a pencil only.
 Each solution ends in a check of what was asked.
 """
 

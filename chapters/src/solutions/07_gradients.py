@@ -6,7 +6,7 @@
 r"""
 # Solutions to chapter 7
 
-Try the [exercises](../07_gradients.ipynb#exercises) of chapter 7 first. Every solution
+Try the [exercises](../07_gradients.ipynb#Exercises) of chapter 7 first. Every solution
 ends in a check of what was asked; where a gradient was to be found by hand, autograd is
 the judge.
 """

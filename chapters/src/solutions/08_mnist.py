@@ -6,7 +6,7 @@
 r"""
 # Solutions to chapter 8
 
-Try the [exercises](../08_mnist.ipynb#exercises) first; the first two need a pencil
+Try the [exercises](../08_mnist.ipynb#Exercises) first; the first two need a pencil
 only. Each solution ends in a check of what was asked.
 """
 

@@ -6,7 +6,7 @@
 r"""
 # Solutions to chapter 9
 
-Try the [exercises](../09_perplexity.ipynb#exercises) first; the first two need a pencil
+Try the [exercises](../09_perplexity.ipynb#Exercises) first; the first two need a pencil
 only. Each solution ends in a check of what was asked.
 """
 

@@ -6,7 +6,7 @@
 r"""
 # Solutions to chapter 10
 
-Try the [exercises](../10_inside.ipynb#exercises) first; the first two need a pencil and
+Try the [exercises](../10_inside.ipynb#Exercises) first; the first two need a pencil and
 a few lines. Each solution ends in a check of what was asked.
 """
 

@@ -6,7 +6,7 @@
 r"""
 # Solutions to chapter 11
 
-Try the [exercises](../11_fast.ipynb#exercises) first.
+Try the [exercises](../11_fast.ipynb#Exercises) first.
 """
 
 # %%

@@ -6,7 +6,7 @@
 r"""
 # Solutions to chapter 12
 
-Try the [exercises](../12_scaling.ipynb#exercises) first. None of them needs a second
+Try the [exercises](../12_scaling.ipynb#Exercises) first. None of them needs a second
 process: what several would do is done here by one, in turn.
 """
 

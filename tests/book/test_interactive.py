@@ -1,0 +1,140 @@
+"""The interactive figures' arithmetic, in Node, is that of the package."""
+
+import itertools
+import json
+import math
+import shutil
+import subprocess
+from pathlib import Path
+
+import playwright
+import pytest
+import torch
+
+from lstm import shapes
+from lstm.steps import lstm_step
+
+FOLDER = Path(__file__).parents[2] / "book/_static/interactive"
+DRIVER = Path(playwright.__file__).parent / "driver"
+NODE = next(iter(sorted(DRIVER.glob("node*"))), None) or shutil.which("node")
+CALL = """
+const shared = require(process.argv[1]);
+const call = process.argv[2];
+let given = "";
+process.stdin.on("data", (piece) => (given += piece));
+process.stdin.on("end", () => {
+  const found = JSON.parse(given).map((each) => shared[call](...each));
+  console.log(JSON.stringify(found));
+});
+"""
+
+
+def call(file, name, cases):
+    """What a function of a file returns, for each list of arguments."""
+    command = [NODE, "-e", CALL, str(file), name]
+    given = json.dumps(cases)
+    done = subprocess.run(command, input=given, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def step_cases():
+    """Arguments of a step, and what torch's layer's weights make of them."""
+    torch.manual_seed(0)
+    for D, H in ((1, 1), (3, 5), (28, 32)):
+        layer = torch.nn.LSTMCell(D, H).double()
+        x, h, c = (torch.randn(size).double() for size in (D, H, H))
+        names = "w_ih", "w_hh", "b_ih", "b_hh"
+        weights = dict(zip(names, layer.parameters(), strict=True))
+        listed = {name: w.flatten().tolist() for name, w in weights.items()}
+        given = [x.tolist(), [h.tolist(), c.tolist()], listed]
+        yield given, lstm_step(x[None], (h[None], c[None]), *weights.values())
+
+
+def furthest(file):
+    """How far a step in JavaScript is from the package's, at most."""
+    given, wanted = zip(*step_cases(), strict=True)
+    apart = [
+        (torch.tensor(found[name]).double() - state[0]).abs().max().item()
+        for found, states in zip(call(file, "step", given), wanted, strict=True)
+        for name, state in zip("hc", states, strict=True)
+    ]
+    return max(apart)
+
+
+def test_a_step_is_lstm_step():
+    assert furthest(FOLDER / "lstm.js") < 1e-6
+
+
+@pytest.mark.parametrize(
+    ("gate", "other"), [("found.f[u] * c[u]", "found.i[u] * c[u]"),
+                        ("found.o[u] * Math", "found.g[u] * Math")]
+)  # fmt: skip
+def test_an_exchanged_gate_is_seen(tmp_path, gate, other):
+    text = (FOLDER / "lstm.js").read_text("utf-8")
+    assert gate in text
+    (tmp_path / "lstm.js").write_text(text.replace(gate, other), "utf-8")
+    assert furthest(tmp_path / "lstm.js") > 1e-3
+
+
+FORCES = {}, {"F": 0}, {"I": 0}, {"O": 0}, {"F": 1, "I": 0}, {"F": 1, "I": 1, "O": 1}
+
+
+def test_forced_gates_are_those_of_section_1_11():
+    wave = [math.sin(0.4 * t) for t in range(40)]
+    found = call(FOLDER / "lstm.js", "forced", [[wave, force] for force in FORCES])
+    for force, result in zip(FORCES, found, strict=True):
+        c, h = 1.0, 0.0
+        for x, cell, hidden in zip(wave, result["C"], result["H"], strict=True):
+            gate = 1 / (1 + math.exp(-(x + h)))
+            i, f, o = (force.get(name, gate) for name in "IFO")
+            c = f * c + i * math.tanh(2 * x + h)
+            h = o * math.tanh(c)
+            assert (cell, hidden) == pytest.approx((c, h), abs=1e-12)
+
+
+OTHERS = "bidirectional", "proj_size", "batch"
+
+
+def arguments():
+    """Many a layer, and a batch or none."""
+    every = itertools.product(
+        ("LSTM", "GRU", "RNN"), (1, 3), (False, True), (False, True), (False, True),
+        (0, 2), (None, 4),
+    )  # fmt: skip
+    names = "kind", "num_layers", "bias", "batch_first", *OTHERS
+    for values in every:
+        given = dict(zip(names, values, strict=True))
+        if given["kind"] == "LSTM" or not given["proj_size"]:
+            yield given | {"input_size": 5, "hidden_size": 7, "length": 6}
+
+
+def test_shapes_are_those_of_lstm_shapes():
+    cases = [*arguments()]
+    assert len(cases) == 128
+    tensors, parameters = (
+        call(FOLDER / "shapes.js", name, [[case] for case in cases])
+        for name in ("tensors", "parameters")
+    )
+    for case, found, weights in zip(cases, tensors, parameters, strict=True):
+        own = {k: v for k, v in case.items() if k not in ("length", "batch")}
+        wanted = shapes.tensors(**case)
+        for got, want in ((found, wanted), (weights, shapes.parameters(**own))):
+            assert got == [
+                {"name": s.name, "letters": [*s.letters], "sizes": [*s.sizes]}
+                for s in want
+            ]
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [({"input_size": 0}, "input_size"), ({"hidden_size": 2.5}, "hidden_size"),
+     ({"length": None}, "length"), ({"batch": -1}, "batch"), ({}, None),
+     ({"proj_size": 7}, "smaller than hidden_size"), ({"batch": None}, None),
+     ({"kind": "GRU", "proj_size": 1}, "only an LSTM")],
+)  # fmt: skip
+def test_what_a_layer_refuses_is_said_in_a_sentence(changed, said):
+    case = {"kind": "LSTM", "input_size": 5, "hidden_size": 7, "num_layers": 1}
+    case |= {"proj_size": 0, "length": 3, "batch": 2}
+    [found] = call(FOLDER / "shapes.js", "wrong", [[case | changed]])
+    assert (found is None) if said is None else said in found
