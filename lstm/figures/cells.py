@@ -41,11 +41,11 @@ def lstm_cell(stage="whole", words=False):
 def _lstm_words(axis):
     said = {
         "forget": (2.5, 6.78, "what is kept"),
-        "input": (5.05, 3.62, "what is written"),
+        "input": (6.15, 5.2, "what is written"),
         "cell": (7.35, 6.52, "the cell: a memory"),
         "output": (7.75, 4.0, "what is shown"),
         "hidden": (10.05, 2.98, "hidden state:\nwhat others see"),
-        "candidate": (5.9, 1.62, "new content"),
+        "candidate": (6.75, 1.62, "new content"),
     }
     for part, (x, y, text) in said.items():
         Pen(axis, COLORS[part], fontsize=9).label(x, y, text, style="italic")

@@ -24,9 +24,9 @@
     );
     const said = html("p", { class: "said", "aria-live": "polite" });
     const gates = ["F", "I", "O"].map((gate) =>
-      html("div", { class: "forced" }, html("span", {}, gate), choice(`gate ${gate}`, { free: "works", 0: "0", 1: "1" }, "free", (name) => {
+      html("div", { class: "forced" }, html("span", {}, gate), choice(`gate ${gate}`, { free: "works", zero: "0", one: "1" }, "free", (name) => {
         if (name === "free") delete force[gate];
-        else force[gate] = Number(name);
+        else force[gate] = name === "one" ? 1 : 0;
         update();
       }).whole),
     );

@@ -133,7 +133,7 @@
       text(12, 70, "C before", "start"),
       text(12, 290, "X, and H before", "start"),
       number("c_old", 12, 42, "start"),
-      number("inputs", 122, 290, "start"),
+      number("inputs", 136, 290, "start"),
     );
     const lit = { f: ["f", "in"], i: ["i", "in"], g: ["g", "in"], o: ["o", "in"], c: ["c", "added", "f", "i", "g"], h: ["h", "o", "c"] };
     return {
