@@ -181,8 +181,8 @@ Table(("rung", "calls that compute", "that do not"), rows)
 
 # %%
 #| check: >-
-#|   Up to hoisted every rung makes fewer calls of both kinds; by hand hardly any is left
-#|   that does not compute; in C++ there are fewer than a hundred in all.
+#|   Up to hoisted every rung makes fewer calls of both kinds; by hand hardly any is
+#|   left that does not compute; in C++ there are fewer than a hundred in all.
 notes, stacked_calls, hoisted_calls, hand, last = counted.values()
 for before, after in pairwise((notes, stacked_calls, hoisted_calls)):
     assert after[0] < before[0]
