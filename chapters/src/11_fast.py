@@ -359,8 +359,8 @@ def lstm_slopes(d_h, d_c, i, f, g, o, c_old, c):
 r"""
 `sigmoid_back` and `tanh_back` are PyTorch's own derivatives, told where to write. And
 the products are oneDNN's, with the weights laid out once a pass in the order in which
-it reads them. What else is in the function (first states, packed batches, gradients that are themselves
-differentiated) you find in `lstm/fast/through_time.py`.
+it reads them. What else is in the function (first states, packed batches, gradients
+that are themselves differentiated) you find in `lstm/fast/through_time.py`.
 
 The calls that are left can be compiled: `torch.compile` makes one loop over the numbers
 out of all of `lstm_gates`, and one out of all of `lstm_slopes`. That is the rung *by compiler*. Whether it pays is a question for the clock: there are still 70
