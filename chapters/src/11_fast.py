@@ -363,8 +363,9 @@ it reads them. What else is in the function (first states, packed batches, gradi
 that are themselves differentiated) you find in `lstm/fast/through_time.py`.
 
 The calls that are left can be compiled: `torch.compile` makes one loop over the numbers
-out of all of `lstm_gates`, and one out of all of `lstm_slopes`. That is the rung *by compiler*. Whether it pays is a question for the clock: there are still 70
-calls, and each first asks whether what was compiled fits what is given.
+out of all of `lstm_gates`, and one out of all of `lstm_slopes`. That is the rung *by
+compiler*. Whether it pays is a question for the clock: there are still 70 calls, and
+each first asks whether what was compiled fits what is given.
 
 ## 11.6 The loop in C++
 
@@ -675,9 +676,9 @@ limit is the flat roof: the rate of a large product.
 
 # %%
 #| fig-alt: >-
-#|   A roofline on logarithmic axes: a roof that rises and then is flat, and under it two
-#|   curves, torch.nn.LSTM and lstm.fast.LSTM, from batch 1 on the left to 256 on the
-#|   right. Both rise along the roof and bend below the flat part of it from batch 16 on.
+#|   A roofline on logarithmic axes: a roof that rises and then is flat, and under it
+#|   two curves, torch.nn.LSTM and lstm.fast.LSTM, from batch 1 on the left to 256 on
+#|   the right. Both rise along the roof and bend below its flat part from batch 16 on.
 roofs = parts["roofline"]
 points = {
     name: [(batch / 2, rate) for batch, rate in curve]
