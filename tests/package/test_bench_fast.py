@@ -33,7 +33,7 @@ def test_all_who_race_give_the_same_outputs_and_gradients(kinds):
         "GRU": contestants.gru_passes,
         "ways": limits.ways,
     }[kinds](SMALL)
-    assert len(passes) > 2
+    assert len(passes) > 1
     assert contestants.agreeing(passes) is passes
     first, *others = ([t.clone() for t in run()] for run in passes.values())
     for found in others:
