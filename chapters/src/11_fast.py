@@ -656,10 +656,11 @@ Table(
 r"""
 Four are missed, two of them by far, and why can be read above. *By hand*: the profile
 of 11.2 shows that the products alone take as long as the whole of `nn.LSTM`, and 35
-times two dozen small calls come on top. Products by MKL, products by oneDNN with
-weights in its order, slopes over the gates in place of a buffer of their own: each
-helped, and it was not enough. *By compiler*: the pointwise work compiled alone, the
-layer compiled whole by `torch.compile` (0.40 of `nn.LSTM`), TorchScript and JAX were
+times two dozen small calls come on top. oneDNN's products in place of MKL's, a tanh
+made from the quicker sigmoid, slopes over the gates in place of a buffer of their own
+were tried; the first stands in the table above, and together they were not enough. *By
+compiler*: the pointwise work compiled alone, the layer compiled whole by
+`torch.compile` (less than half as fast as `nn.LSTM`), TorchScript and JAX were
 measured, and none comes near. *Letters* and *a training step*: `nn.LSTM` runs at more
 than half of the machine's best rate, and in a training step a quarter of the time is
 not the layer's at all.

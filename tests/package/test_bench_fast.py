@@ -203,8 +203,6 @@ def test_the_command_prints_the_tables_and_keeps_the_report(
 
 # what chapter 11 says of the committed report
 
-TEXT = (fast.RESULTS.parents[1] / "chapters/src/11_fast.py").read_text("utf-8")
-
 
 def ratio(part, name, to):
     times = fast.committed()["parts"][part]
@@ -305,7 +303,7 @@ def test_chapter_11_torchs_layer_runs_at_more_than_half_of_the_best_rate():
     assert parts["machine"]["floor"] > 0.5 * torchs
     whole = parts["machine"]["compiled"]["lstm.LSTM"]["times"]
     (_, theirs), (_, own) = whole.items()
-    assert f"{theirs['median'] / own['median']:.2f}" in TEXT
+    assert theirs["median"] / own["median"] < 0.5
 
 
 def test_chapter_11_the_gru_is_three_times_as_fast_as_torchs():
