@@ -195,7 +195,7 @@ r"""
 Then PyTorch's profiler, which writes down when each call begins and ends. From its
 notes we add up, for one forward and backward pass, the time inside products, the time
 inside all other operations, and the rest: Python, autograd's book-keeping, the way into
-PyTorch and back. (Measured on the machine of 11.8, and kept with the package. The
+PyTorch and back. (Measured on the machine of section 11.8, and kept with the package. The
 profiler takes time for its own notes, so the sums are larger than the times there. In
 the last rung gates and derivatives are computed within the products.)
 """
@@ -602,7 +602,7 @@ Over length and batch ours stays near to proportion. `nn.LSTM` takes more than t
 
 Which of the ideas in the operator pay? The experiment is to take one away and leave the
 rest: the same code, run without room behind the rows, with the input's products before
-the loop as in 11.4, with PyTorch's product for the weights' gradients in place of its
+the loop as in section 11.4, with PyTorch's product for the weights' gradients in place of its
 own tile. Beside them the rung by hand, with and without oneDNN.
 """
 
@@ -612,10 +612,10 @@ table("ways")
 # %% [markdown]
 r"""
 Its own product for the weights' gradients is worth a quarter of the time: PyTorch's
-product here is MKL's, and on this processor MKL reaches less than half of oneDNN's
-rate. For the same reason the rung by hand loses a quarter without oneDNN. The input's
-product in the loop is worth a few hundredths at most, and the room behind the rows
-nothing that could be told from noise: that idea was wrong, at least here.
+product is MKL's, the slower of the two libraries on this processor, as the last two
+rows show. The input's product in the loop is worth a few hundredths at most, and the
+room behind the rows nothing that could be told from noise: that idea was wrong, at
+least here.
 
 Before the work began it was written down what was wanted. What became of it:
 """
@@ -739,7 +739,7 @@ decides there; no figure of it is given here, since none was measured.
 1. *(easy)* How many operations does (11.1) give for a layer of 512 units on 28 letters,
    and by what factor is that more than with 256? Why is it not four?
    ([solution](solutions/11_fast.ipynb#Exercise-1))
-2. *(easy)* Write the row lookup of 11.4 with the notes' orientation of the weights,
+2. *(easy)* Write the row lookup of section 11.4 with the notes' orientation of the weights,
    $\mathbf{W}_\mathrm{x} \in \mathbb{R}^{D \times 4H}$, and compare it with the
    product.
    ([solution](solutions/11_fast.ipynb#Exercise-2))
