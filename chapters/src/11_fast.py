@@ -195,9 +195,9 @@ r"""
 Then PyTorch's profiler, which writes down when each call begins and ends. From its
 notes we add up, for one forward and backward pass, the time inside products, the time
 inside all other operations, and the rest: Python, autograd's book-keeping, the way into
-PyTorch and back. (Measured on the machine of section 11.8, and kept with the package. The
-profiler takes time for its own notes, so the sums are larger than the times there. In
-the last rung gates and derivatives are computed within the products.)
+PyTorch and back. (Measured on the machine of section 11.8, and kept with the package.
+The profiler takes time for its own notes, so the sums are larger than the times there.
+In the last rung gates and derivatives are computed within the products.)
 """
 
 # %%
@@ -602,8 +602,8 @@ Over length and batch ours stays near to proportion. `nn.LSTM` takes more than t
 
 Which of the ideas in the operator pay? The experiment is to take one away and leave the
 rest: the same code, run without room behind the rows, with the input's products before
-the loop as in section 11.4, with PyTorch's product for the weights' gradients in place of its
-own tile. Beside them the rung by hand, with and without oneDNN.
+the loop as in section 11.4, with PyTorch's product for the weights' gradients in place
+of its own tile. Beside them the rung by hand, with and without oneDNN.
 """
 
 # %%
@@ -739,10 +739,9 @@ decides there; no figure of it is given here, since none was measured.
 1. *(easy)* How many operations does (11.1) give for a layer of 512 units on 28 letters,
    and by what factor is that more than with 256? Why is it not four?
    ([solution](solutions/11_fast.ipynb#Exercise-1))
-2. *(easy)* Write the row lookup of section 11.4 with the notes' orientation of the weights,
-   $\mathbf{W}_\mathrm{x} \in \mathbb{R}^{D \times 4H}$, and compare it with the
-   product.
-   ([solution](solutions/11_fast.ipynb#Exercise-2))
+2. *(easy)* Write the row lookup of section 11.4 with the notes' orientation of the
+   weights, $\mathbf{W}_\mathrm{x} \in \mathbb{R}^{D \times 4H}$, and compare it with
+   the product. ([solution](solutions/11_fast.ipynb#Exercise-2))
 3. *(medium)* Hoist the input's products out of the plain RNN's loop, and show by
    autograd that all its gradients stay the same.
    ([solution](solutions/11_fast.ipynb#Exercise-3))
