@@ -3,9 +3,12 @@
 Run it after a change in lstm/figures.
 """
 
+import json
 from pathlib import Path
 
+from lstm import studies
 from lstm.figures import lstm_cell, plt
+from lstm.studies import roads
 
 STATIC = Path(__file__).resolve().parents[1] / "book" / "_static"
 
@@ -19,7 +22,22 @@ def main(folder=STATIC):
         preview = path.with_suffix(".png")  # for those who link to the book
         drawn.savefig(preview, dpi=200, metadata={"Software": None})
         plt.close(drawn)
+    write_roads(folder / "interactive/roads_data.js")
     return [path]
+
+
+def write_roads(path):
+    """Write what the study roads measured of fresh LSTMs, for chapter 7's figure."""
+    study = studies.load("roads")
+    rows = {}
+    for bias in (0, 1, 2):
+        name = f"LSTM, forget bias {bias}"
+        [row] = studies.select(study, layer=name, updates=0, seed=0)
+        rows[bias] = {part: row[part] for part in ("whole", "direct")}
+    data = {"distances": roads.DISTANCES, "rows": rows}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    text = f"// Made by tools/figures.py.\nthis.ROADS = {json.dumps(data)};\n"
+    path.write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -75,6 +75,7 @@ const STATIC = document.currentScript.src.replace(/book\.js.*$/, "interactive/")
 const FIGURES = {
   step: { title: "One step of the cell, by hand", scripts: ["parts", "lstm", "step"] },
   gates: { title: "Stuck gates, on a wave of your own", scripts: ["parts", "lstm", "gates"] },
+  roads: { title: "Roads back through time", scripts: ["parts", "lstm", "roads_data", "roads"] },
   shapes: { title: "The shape of every tensor", scripts: ["parts", "shapes", "calculator"] },
 };
 const loaded = {};

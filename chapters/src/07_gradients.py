@@ -631,6 +631,10 @@ smaller the fraction: that is why half-shut gates leave most to the detours. Thi
 picture and not a proof, since matrices do not commute; but it tells why both lines are
 straight and why the whole falls more slowly than $F^d$.
 
+On the book's pages the picture is yours to move, beside what was measured:
+
+<div class="interactive" data-figure="roads"></div>
+
 The direct part has a surprise of its own. (1.9) seems to say that with bias 2 it falls
 by $\sigma(2) = 0.88$ a step.
 """

@@ -93,6 +93,18 @@ def test_forced_gates_are_those_of_section_1_11():
             assert (cell, hidden) == pytest.approx((c, h), abs=1e-12)
 
 
+def test_the_roads_are_those_of_7_7():
+    cases = [(0.8, 0.1, 100), (1, 0, 7), (0, 0.5, 3), (0, 0, 2)]
+    for (F, q, d), found in zip(
+        cases, call(FOLDER / "lstm.js", "roads", cases), strict=True
+    ):
+        terms = [math.comb(d, m) * F ** (d - m) * q**m for m in range(d + 1)]
+        assert found["whole"] == pytest.approx(sum(terms), rel=1e-12)
+        assert found["direct"] == pytest.approx(F**d, rel=1e-12)
+        if sum(terms):
+            assert found["share"] == pytest.approx(terms[0] / sum(terms), rel=1e-12)
+
+
 OTHERS = "bidirectional", "proj_size", "batch"
 
 

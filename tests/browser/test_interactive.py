@@ -123,6 +123,20 @@ def test_shapes_follow_the_arguments(chromium, base):
         assert re.fullmatch(r"[\d,]+ parameters\.", said(shapes))
 
 
+def test_roads_lead_as_far_as_they_are_asked(chromium, base):
+    with pages.window(chromium, base) as seen:
+        roads = figure(seen.page, base + "chapters/07_gradients.html", "roads")
+        assert said(roads).startswith("From 100 steps back: all roads 0.366")
+        roads.get_by_role("slider", name="distance d").focus()
+        seen.page.keyboard.press("ArrowRight")
+        assert said(roads).startswith("From 101 steps back")
+        measured = roads.locator("path.measured-whole")
+        assert not measured.get_attribute("d")
+        roads.get_by_role("button", name="bias 2").click()
+        assert measured.get_attribute("d").count("L") == 13
+        assert not checks.messages({"said": seen.said})
+
+
 def test_without_scripts_no_empty_box_is_shown(chromium, site):
     with pages.window(chromium, site, java_script_enabled=False) as seen:
         seen.page.goto(site + THEORY)

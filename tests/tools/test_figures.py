@@ -27,6 +27,12 @@ def test_the_committed_figures_are_those_that_the_code_draws(tmp_path):
         assert size(path) == size(figures.STATIC / path.name), again
 
 
+def test_the_measured_roads_are_those_of_the_study(tmp_path):
+    figures.write_roads(tmp_path / "roads_data.js")
+    committed = figures.STATIC / "interactive/roads_data.js"
+    assert committed.read_text() == (tmp_path / "roads_data.js").read_text()
+
+
 def test_another_stage_is_another_drawing(tmp_path, monkeypatch):
     [path] = figures.main(tmp_path)
     before = drawing(path)

@@ -42,7 +42,14 @@
     return { C: cells, H: hidden };
   }
 
-  const shared = { sigmoid, step, forced };
+  // What comes back from d steps ago: by all roads, by the direct one, and its share of
+  // it, (7.7)
+  function roads(F, q, d) {
+    const whole = (F + q) ** d;
+    return { whole, direct: F ** d, share: F + q > 0 ? (F / (F + q)) ** d : 1 };
+  }
+
+  const shared = { sigmoid, step, forced, roads };
   if (typeof module === "object") module.exports = shared;
   else root.LSTM = shared;
 })(this);
