@@ -193,7 +193,9 @@ def main(argv=None):
     rows, escaped = [], []
     with processes() as pool:
         print("0 the copy without a fault …", flush=True)
-        parts = pool.map(red, [files[n::AT_ONCE] for n in range(AT_ONCE)])
+        parts = pool.map(
+            red, [files[n::AT_ONCE] for n in range(min(AT_ONCE, len(files)))]
+        )
         if wrong := [test for part in parts for test in part]:
             sys.exit(f"without any fault these tests are red: {', '.join(wrong)}")
         found = zip(chosen, pool.imap(red_of, chosen), strict=True)

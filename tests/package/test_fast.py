@@ -16,7 +16,7 @@ from torch.testing import assert_close
 import lstm
 from lstm import fast
 from lstm.fast import RUNGS, layers, operator
-from lstm.fast.eager import EAGER
+from lstm.fast.eager import EAGER, has_linear
 from lstm.fast.rungs import looked_up, of_tokens
 from lstm.fast.through_time import last_rows, rows_before, through_time
 from tensors import randn
@@ -100,6 +100,27 @@ def test_every_engine_equals_torch_at_sizes_that_fill_vectors_and_tiles(
 
     weights = list(theirs.parameters())
     assert_close(results(ours, x, state, weights), results(torchs, x, state, weights))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("onednn", [True, False])
+def test_by_hand_in_single_precision_with_onednn_and_without(kind, onednn, monkeypatch):
+    monkeypatch.setattr(torch.backends.mkldnn, "enabled", onednn)
+    there = torch.backends.mkldnn.is_available()
+    assert has_linear(torch.ones(2)) == (there and onednn)
+    monkeypatch.setattr(operator, "load", lambda: None)
+    torch.manual_seed(0)
+    exact = getattr(nn, kind)(5, 64).double()
+    ours = getattr(fast, kind)(5, 64)
+    ours.load_state_dict(exact.state_dict())
+    x = torch.randn(9, 6, 5).requires_grad_()
+    found = []
+    for layer, given in ((ours, x), (exact, x.double())):
+        output, _ = layer(given)
+        leaves = [x, *layer.parameters()]
+        found.append([output, *torch.autograd.grad(output.square().sum(), leaves)])
+    for mine, its in zip(*found, strict=True):
+        assert (mine - its).norm() < 1e-5 * its.norm()
 
 
 # one step of one sequence, without gradients

@@ -114,3 +114,21 @@ def test_a_copy_that_is_red_without_a_fault_is_refused(monkeypatch):
     red = lambda tests, fault=None: ["a"] if tests else []
     code = run(monkeypatch, red)
     assert code == "without any fault these tests are red: a"
+
+
+def test_faults_of_chosen_files_are_put_to_their_own_tests_only(monkeypatch, capsys):
+    asked = []
+
+    def red(tests, fault=None):
+        asked.append(tests)
+        return ["a"] if fault else []
+
+    monkeypatch.setattr(faults, "red", red)
+    monkeypatch.setattr(faults, "processes", Here)
+    with pytest.raises(SystemExit) as end:
+        faults.main(["lstm/fast/rungs"])
+    assert end.value.code == 0
+    assert asked[0] == ["test_fast.py"]
+    assert all(asked)
+    with pytest.raises(SystemExit, match="no fault stands in nowhere"):
+        faults.main(["nowhere"])

@@ -18,12 +18,12 @@
     fill(document.createElementNS(SVG, tag), attributes, children);
 
   // A slider with its name and its value; changed(value) is called as it moves
-  function slider(name, { min, max, step, value, label }, changed) {
-    const shown = html("output", {}, show(value));
+  function slider(name, { min, max, step, value, label, digits = 2 }, changed) {
+    const shown = html("output", {}, show(value, digits));
     const input = html("input", { type: "range", min, max, step, value, "aria-label": label });
     const set = (number) => {
       input.value = number;
-      shown.textContent = show(Number(input.value));
+      shown.textContent = show(Number(input.value), digits);
     };
     input.addEventListener("input", () => {
       set(input.value);

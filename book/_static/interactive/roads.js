@@ -3,14 +3,14 @@
   const { html, svg, slider, choice, show } = Parts;
   const FAR = 200;
   const [WIDTH, HEIGHT, LEFT, DEEP] = [400, 250, 46, 40]; // DEEP: powers of ten shown
-  const MEASURED = { none: "none", 0: "bias 0", 1: "bias 1", 2: "bias 2" };
+  const MEASURED = { none: "none", bias0: "bias 0", bias1: "bias 1", bias2: "bias 2" };
   const x = (d) => LEFT + ((WIDTH - LEFT - 8) * d) / FAR;
   const y = (power) => 10 + ((HEIGHT - 44) * -Math.max(power, -DEEP - 1)) / DEEP;
   const line = (points) => "M" + points.map(([d, power]) => `${x(d).toFixed(1)} ${y(power).toFixed(1)}`).join("L");
 
   function start(place) {
     const now = { F: 0.88, q: 0.11, d: 100 };
-    let bias = "none";
+    let bias = "";
     const curves = {};
     for (const name of ["whole", "direct", "measured-whole", "measured-direct"])
       curves[name] = svg("path", { class: `curve ${name}` });
@@ -18,7 +18,7 @@
       svg("g", { class: "scale" }, svg("line", { x1: LEFT, x2: WIDTH - 8, y1: y(power), y2: y(power) }), svg("text", { x: LEFT - 6, y: y(power) + 4, "text-anchor": "end" }, power ? `1e${show(power, 0)}` : "1")),
     );
     const steps = [0, 50, 100, 150, 200].map((d) =>
-      svg("g", { class: "scale" }, svg("text", { x: x(d), y: HEIGHT - 18, "text-anchor": "middle" }, String(d))),
+      svg("g", { class: "scale" }, svg("text", { x: x(d), y: HEIGHT - 18, "text-anchor": d === FAR ? "end" : "middle" }, String(d))),
     );
     const here = svg("line", { class: "here", y1: 10, y2: y(-DEEP) });
     const picture = svg(
@@ -41,10 +41,10 @@
       { class: "sliders" },
       range("F", "forget gate F", { min: 0, max: 1, step: 0.01 }),
       range("q", "a detour q, by the recurrent weights", { min: 0, max: 0.5, step: 0.01 }),
-      range("d", "distance d", { min: 1, max: FAR, step: 1 }),
+      range("d", "distance d", { min: 1, max: FAR, step: 1, digits: 0 }),
     );
-    const beside = choice("measured, beside it", Object.fromEntries(Object.entries(MEASURED).map(([name, text]) => [`b${name}`, text])), "bnone", (name) => {
-      bias = name.slice(1);
+    const beside = choice("measured, beside it", MEASURED, "none", (name) => {
+      bias = name.slice(4);
       update();
     });
     const names = html("p", { class: "names" }, ...[["whole", "all roads, (F + q)^d"], ["direct", "the direct road, F^d"], ["measured", "dashes: measured, fresh LSTMs of 64 units"]].map(([name, words]) => html("span", { class: name }, words)));
