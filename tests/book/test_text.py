@@ -134,3 +134,12 @@ def test_the_table_of_contents_names_pages_that_exist():
     listed = [page["file"] for part in toc["parts"] for page in part["chapters"]]
     for name in [toc["root"], *listed]:
         assert list(ROOT.glob(f"{name}.*")), f"{name} is missing"
+
+
+def test_the_opening_pages_snippet_prints_what_it_shows(capsys):
+    text = (ROOT / "book/intro.md").read_text(encoding="utf-8")
+    code, shown = re.search(
+        r"```python\n(.*?)```\n\n```text\n(.*?)```", text, re.S
+    ).groups()
+    exec(code, {})
+    assert capsys.readouterr().out == shown
