@@ -92,7 +92,12 @@ function load(name) {
 }
 
 async function startFigures() {
-  for (const place of document.querySelectorAll(".interactive[data-figure]")) {
+  const places = document.querySelectorAll(".interactive[data-figure]");
+  if (!places.length) return;
+  const look = document.createElement("link");
+  Object.assign(look, { rel: "stylesheet", href: `${STATIC}interactive.css` });
+  document.head.append(look);
+  for (const place of places) {
     const { title, scripts } = FIGURES[place.dataset.figure];
     for (const name of scripts) await load(name);
     const heading = document.createElement("p");

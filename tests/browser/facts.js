@@ -168,7 +168,8 @@
       const behind = ground(image.parentElement);
       const look = [image.src, own, filter, behind].join();
       if (!known.has(look)) known.set(look, contrast(dots(image, own, filter, behind)));
-      return { address: image.src, ...known.get(look) };
+      const page = luminance(behind.match(/[\d.]+/g)?.map(Number) ?? [255, 255, 255]);
+      return { address: image.src, page, ...known.get(look) };
     });
   }
 

@@ -164,10 +164,10 @@ PLANTED = {
         "scrolls sideways|sticking out",
     ),
     "cut text": (opens(LONG), checks.width, "cut or sticking out"),
-    "a dark figure": (
+    "a slab of another colour": (
         figure('style="filter: invert(1)"'),
         checks.figures,
-        "its ground is dark",
+        "its ground is not the page's",
     ),
     "a faint figure": (
         figure('style="filter: contrast(0.1)"'),
