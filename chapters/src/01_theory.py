@@ -193,7 +193,7 @@ three seeds.
 """
 
 
-# %%
+# %% tags=["nbval-ignore-output"]
 #| fold: >-
 #|   How the gradient by distance is measured
 def gradient_by_distance(layer, length=400, sequences=32, seed=0):
