@@ -4,10 +4,11 @@
 // R rows: all vectors of a batch, those of step 0, then those of step 1, as packed ones
 // P products: the sums of a unit that its old state takes part in; LSTM 4, GRU 3
 //
-// What does not hang on the step before is one product for all steps and left to ATen:
-// the input's part of the sums before, the gradients of the weights after. A tile is
-// some sequences times one vector of units. Its sums stay in registers from the product
-// to the gates, so that between the two nothing is written.
+// What does not hang on the step before is one product for all steps: the input's part of
+// the sums before, left to ATen unless the inputs are few, and the gradients of the
+// weights after, made here in the same tiles. A tile is some sequences times one vector of
+// units. Its sums stay in registers from the product to the gates, so that between the two
+// nothing is written.
 //
 //   values (R, 4H)   LSTM: sums of the input, then the gates i, f, g, o
 //                    GRU: the same of n, r, z; then n, r, z, q, the state's part of n
