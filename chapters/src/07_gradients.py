@@ -1427,10 +1427,10 @@ The accident is needed: without a trace that arrives, or without the random weig
 write it, the network guesses. It does not suffice: the head alone reads a little more
 than a third of the keys from it. The rest was learned by the recurrent weights. (With
 1,500 updates the best seed names nearly every key. It is no safe way to learn: on one
-processor all three seeds came there, on another, which rounds sums otherwise, one was
-back at a guess.) What did they learn? We measure the trace, as the distance of the last
-hidden states when the same distractors follow four different keys, and put the trained
-forget gates back to what they were.
+processor all three seeds came there, on another one was back at a guess.) What did they
+learn? We measure the trace, as the distance of the last hidden states when the same
+distractors follow four different keys, and put the trained forget gates back to what
+they were.
 """
 
 

@@ -31,7 +31,7 @@ INSTEAD = "plain PyTorch computes instead, the same, more slowly"
 def load():
     """The functions of the operator, an engine for `through_time`; None without one.
 
-    Rows a power of two apart fight for places in the cache: hence the room behind them.
+    `pad` keeps rows from lying a power of two apart; chapter 11 measures its worth.
     The first time on a machine it is built, which takes about half a minute.
     """
     if os.environ.get(SWITCH) == "none":
