@@ -670,16 +670,16 @@ not the layer's at all.
 Ask not for the time but for the rate, multiplications and additions a second, and
 against what limits it: how often a number that was fetched is used. In the loop each
 weight, four bytes, makes two operations for each sequence of the minibatch. With a
-single sequence the weights pour through the processor, each used once, and the rate is
-that at which they arrive, the slanted roof. With many, each is used often, and the
-limit is the flat roof: the rate of a large product.
+single sequence each is used once, with many it is used often. The slanted line is the
+rate at which PyTorch's product of the weights with a single vector gets them; the flat
+one is the rate of a large product.
 """
 
 # %%
 #| fig-alt: >-
-#|   A roofline on logarithmic axes: a roof that rises and then is flat, and under it
-#|   two curves, torch.nn.LSTM and lstm.fast.LSTM, from batch 1 on the left to 256 on
-#|   the right. Both rise along the roof and bend below its flat part from batch 16 on.
+#|   A roofline on logarithmic axes: a line that rises and then is flat, and two curves,
+#|   torch.nn.LSTM and lstm.fast.LSTM, from batch 1 on the left to 256 on the right.
+#|   Both begin above the rising line and bend below the flat one from batch 8 on.
 roofs = parts["roofline"]
 points = {
     name: [(batch / 2, rate) for batch, rate in curve]
@@ -690,18 +690,19 @@ plt.show()
 
 # %%
 #| check: >-
-#|   At batch 1 the fast layer is far from the flat roof; from batch 32 on it reaches
-#|   more than half of it.
+#|   At batch 1 the fast layer is far from the flat line, and above the slanted one;
+#|   from batch 32 on it reaches more than half of the flat one.
 curve = dict(map(tuple, roofs["points"]["lstm.fast.LSTM"]))
-assert curve[1] < 0.4 * roofs["rate"]
+assert 0.5 * roofs["bytes"] < curve[1] < 0.4 * roofs["rate"]
 assert all(rate > 0.5 * roofs["rate"] for batch, rate in curve.items() if batch >= 32)
 
 # %% [markdown]
 r"""
-So a forward pass of 32 sequences stands under the flat roof, not far from it, and what
-could still be won is the distance to it: gates, which need an exponential for every
-sum, and the traffic of gates and states between the caches. That is why a CPU ends
-here: no rung above this one is left but to multiply faster than the best product does.
+So the slanted line is no roof: both layers get their weights faster than that product
+does. The flat one has held. A forward pass of 32 sequences stands below it, not far,
+and what could still be won is the distance to it: gates, which need an exponential for
+every sum, and the traffic of gates and states between the caches. No rung above this
+one is left but to multiply faster than the best product does.
 
 A GPU multiplies many times as fast, and there the limit is another one: the 35
 steps depend on one another, each has to wait until the one before is written and seen

@@ -82,7 +82,7 @@ def roofline(points, rate, bytes_a_second):
     edge = rate / bytes_a_second  # where one roof meets the other
     ends = [min(*uses, edge) / 1.5, edge, max(*uses, edge) * 1.5]
     roof = [min(x * bytes_a_second, rate) / 1e9 for x in ends]
-    axis.loglog(ends, roof, color=COLORS["cell"], linewidth=1.5, label="roof")
+    axis.loglog(ends, roof, color=COLORS["cell"], linewidth=1.5, label="products")
     for n, (name, curve) in enumerate(points.items()):
         look = {"color": CYCLE[n], "marker": "os"[n % 2], "markersize": 5}
         xs, rates = zip(*curve, strict=True)
