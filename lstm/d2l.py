@@ -6,7 +6,8 @@ nothing else:
   an empty stand-in does;
 - its Time Machine is our verified file (or the embedded text), never an unchecked
   download;
-- its figures are PNG, and the points of the last one can be had from `curve()`;
+- its figures are PNG in the book's style, and the points of the last one can be had
+  from `curve()`;
 - its Accumulator no longer turns a tensor that wants gradients into a number, which
   torch warns of.
 """
@@ -16,6 +17,7 @@ import sys
 import types
 
 from lstm.data import find_text
+from lstm.figures.style import sharpen, styled
 
 INSTALL = "pip install --no-deps d2l==0.17.6"
 NEEDED = (
@@ -91,8 +93,9 @@ def _mend(module):
     class Animator(module.Animator):
         latest = None
 
-        def __init__(self, *args, **kwargs):
-            super().__init__(*args, **kwargs)
+        @styled
+        def __init__(self, *args, figsize=(5.6, 3.4), **kwargs):
+            super().__init__(*args, figsize=figsize, **kwargs)
             module.Animator.latest = self
 
     class Accumulator(module.Accumulator):
@@ -102,7 +105,7 @@ def _mend(module):
     module.download = download
     module.Animator = Animator
     module.Accumulator = Accumulator
-    module.use_svg_display = lambda: module.backend_inline.set_matplotlib_formats("png")
+    module.use_svg_display = sharpen
     module.mended_by_lstm = True
 
 

@@ -192,6 +192,27 @@ assert torch.equal(x_next[:, 0], y[:, -1])
 
 # %% [markdown]
 r"""
+The same loader, small enough to be drawn: 3 rows, windows of 7 letters. A colour is a
+minibatch. The arrows carry the state of each row; what is grey no window reads.
+"""
+
+# %%
+#| fig-alt: >-
+#|   The beginning of the text in three rows of letters. Each row is cut into three
+#|   windows of seven letters, the minibatches 1 to 3, with an arrow from each window to
+#|   the next in its row; a few letters at the end of the rows are grey.
+_, drawn = figures.text_windows(text_of(corpus[:80]), rows=3, length=7)
+plt.show()
+
+# %%
+#| check: >-
+#|   The picture shows what d2l's loader reads, where its offset is 0.
+random.seed(next(s for s in range(100) if random.Random(s).randint(0, 7) == 0))
+loaded = [x.tolist() for x, _ in d2l.seq_data_iter_sequential(corpus[:80], 3, 7)]
+assert [[text_of(row) for row in x] for x in loaded] == drawn
+
+# %% [markdown]
+r"""
 One pass over the minibatches is an **epoch**. How much of the text does it read?
 """
 

@@ -73,8 +73,9 @@ The notes' call, whose loop chapter 2 wrote out: plain gradient descent, learnin
 
 # %% tags=["nbval-ignore-output"]
 #| fig-alt: >-
-#|   d2l's plot of the training of nn.LSTM: perplexity drops from its highest value at
-#|   the left, comes near 1 long before epoch 500, and from there on runs almost level.
+#|   The training of nn.LSTM, perplexity against epoch: it drops from its highest value
+#|   at the left, comes near 1 long before epoch 500, and from there on runs almost
+#|   level.
 random.seed(0)
 torch.manual_seed(0)
 model = d2l.RNNModel(nn.LSTM(num_inputs, num_hiddens), len(vocab)).to(device)
@@ -83,23 +84,14 @@ d2l.train_ch8(model, train_iter, vocab, lr, num_epochs, device)
 
 # %% [markdown]
 r"""
-The same curve, larger: one point for every tenth epoch. And below it, what the notes
-report for this run beside ours.
+The curve has one point for every tenth epoch. Here is what the notes report for this
+run, beside ours.
 """
-
-# %%
-#| fig-alt: >-
-#|   The same training curve on an axis from 0 to 30. It falls quickly for some tens of
-#|   epochs, then steadily, and lies flat just above 1 in the last third of the run.
-epochs, perplexities = curve()
-figures.lines(
-    {"training perplexity": perplexities}, "epoch", "perplexity", x=epochs, ylim=(0, 30)
-)
-plt.show()
 
 # %% tags=["nbval-ignore-output"]
 #| fold: >-
 #|   The table of perplexities
+epochs, perplexities = curve()
 late = perplexities[-10:]  # of epochs 410, 420, to 500
 rows = [
     ("the notes, nn.LSTM", "1.1"),
@@ -250,6 +242,20 @@ def output_layer(p):
     """The state_dict of the linear layer that reads the hidden state."""
     return {"weight": p["W_hq"].T.contiguous(), "bias": p["b_q"].clone()}
 
+
+# %% [markdown]
+r"""
+In a picture, for $D = 3$ inputs and $H = 4$ units, a small square for each number:
+"""
+
+# %%
+#| fig-alt: >-
+#|   On the left the notes' twelve tensors, a row for each gate in the order i, f, o, c:
+#|   a matrix of 3 rows and 4 columns, one of 4 and 4, and a row of 4. On the right
+#|   PyTorch's four, the same blocks transposed and stacked in the order i, f, g, o;
+#|   the fourth, the second bias, is empty.
+figures.gate_blocks(D=3, H=4)
+plt.show()
 
 # %% [markdown]
 r"""

@@ -498,6 +498,20 @@ print("output", tuple(output_b.shape), "  h_n", tuple(h_n_b.shape))
 
 # %% [markdown]
 r"""
+The same input in both layouts. A sequence has a colour, the numbers are its steps, and
+the features of a step go into depth:
+"""
+
+# %%
+#| fig-alt: >-
+#|   Two boxes of the same fifteen steps. Left, (L, N, D): five rows, one for each step,
+#|   three columns, one for each sequence. Right, batch_first: three rows, one for each
+#|   sequence, five columns. The features go into depth in both.
+figures.layouts(L=5, N=3, D=4)
+plt.show()
+
+# %% [markdown]
+r"""
 An input may also have no batch axis at all: one sequence, $(L, D)$. Then output and
 states have none either. The three layouts in one table, by the arithmetic of section
 5.3:
@@ -607,8 +621,22 @@ r"""
 Layer $l \ge 2$ takes as its input the hidden states of the layer below:
 $\mathbf{X}^{(l)}_t = \mathbf{H}^{(l-1)}_t$. `output` shows the last layer only, at all
 steps; `h_n` and `c_n` show all layers, at the last step only. Their first axis goes
-layer by layer, forward then reverse, so that a `view` separates the two. Where in
-`output` does each row of `h_n` stand?
+layer by layer, forward then reverse, so that a `view` separates the two. In the picture
+a box is a hidden state; the filled ones are what `h_n` keeps. (`c_n` keeps the cells of
+the same places, which `output` never shows.)
+"""
+
+# %%
+#| fig-alt: >-
+#|   Two layers of four steps, two directions each. Grey frames around the upper layer's
+#|   states are output[0] to output[3]. Filled are the last step of each forward chain,
+#|   h_n[0] and h_n[2], and the first step of each reverse chain, h_n[1] and h_n[3].
+figures.returned(num_layers=2, steps=4)
+plt.show()
+
+# %% [markdown]
+r"""
+Is it so? We look for each row of `h_n` in `output`, with three layers and five steps:
 """
 
 # %%
@@ -892,6 +920,14 @@ time step, with the number of sequences still running at each (`batch_sizes`). T
 takes it and returns the output packed in the same way; `pad_packed_sequence` unpacks
 it.
 """
+
+# %%
+#| fig-alt: >-
+#|   The ten valid steps of three sequences in five columns, one for each time step, of
+#|   3, 3, 2, 1 and 1 boxes. The boxes are numbered down the columns from 0 to 9, the
+#|   rows of the packed data; the heights of the columns are batch_sizes.
+figures.packed([5, 3, 2])
+plt.show()
 
 # %%
 packed = pack_padded_sequence(padded, lengths)

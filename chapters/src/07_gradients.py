@@ -267,6 +267,26 @@ assert abs(d_h.item() - -0.310) < 6e-4
 
 # %% [markdown]
 r"""
+The same numbers on the cell's own wires, whose arrows are turned: what comes in on the
+right leaves on the left. Addition hands on all that it gets, to both; a product hands
+each side the other's factor.
+"""
+
+# %%
+#| fig-alt: >-
+#|   The LSTM cell with its arrows turned. From the right come 1 for the hidden state and
+#|   0 for the cell; 0.0460 runs along the cell's line; 0.0097, minus 0.0053, 0.0181 and
+#|   0.1790 go down through the gates F, I, the candidate and O; 0.0405 leaves by the
+#|   cell, minus 0.3100 by the hidden state.
+i, f, g, o = d_sums[0].tolist()
+found = {"d_h": 1.0, "d_c": 0.0, "d_i": i, "d_f": f, "d_g": g, "d_o": o}
+found |= {"d_c_old": d_c.item(), "d_h_old": d_h.item()}
+found["d_c_all"] = d_c.item() / saved[2].item()  # the forget gate's factor taken off
+figures.lstm_cell_backward(found)
+plt.show()
+
+# %% [markdown]
+r"""
 ## 7.5 The loop
 
 Through time it goes as on the napkin: forward, keep; backward, collect. The weights
@@ -520,8 +540,9 @@ for b, layer in fresh.items():
 #|   size by all roads falls in a straight line, and that by the cell's road alone
 #|   falls faster. With bias 0 both fall to below 1e-40, with bias 2 the upper one only
 #|   to about 1e-2.
+names = "all roads", "the cell's road alone"
 panels = {
-    f"forget bias {b}": {"all roads": whole[None], "the cell's road alone": part[None]}
+    f"LSTM, forget bias {b}": {names[0]: whole[None], names[1]: part[None]}
     for b, (whole, part, _) in measured.items()
     if b != 1
 }
@@ -730,7 +751,7 @@ does.
 #|   at 0.3 to 0.5.
 when = {0: "fresh", 200: "200 updates", 1000: "1,000 updates"}
 panels = {
-    f"forget bias {b}": {
+    f"LSTM, forget bias {b}": {
         label: series(f"LSTM, forget bias {b}", updates, "rest")
         for updates, label in when.items()
     }
@@ -1044,7 +1065,20 @@ windows of $k$ steps, hands the state from window to window, and **detaches** it
 value goes on, its history does not. This is truncated backpropagation through time;
 [Williams and Peng (1990)](https://doi.org/10.1162/neco.1990.2.4.490) study it. Chapters
 2 and 3 train so: the state is carried from minibatch to minibatch and detached every 35
-steps. How wrong is the gradient that is left?
+steps. In the picture $k = 3$:
+"""
+
+# %%
+#| fig-alt: >-
+#|   Nine steps in three windows of three. Within a window arrows lead back from each
+#|   cell and hidden state to the one before. At the two borders, marked detach, only
+#|   grey arrows go forward. The loss of a step sees 0, 1, 2 steps back, then 0 again.
+figures.truncation(steps=9, window=3)
+plt.show()
+
+# %% [markdown]
+r"""
+How wrong is the gradient that is left?
 
 We take 32 passages of 140 symbols, the same loss, and compare the full gradient with
 the one whose state is detached every $k$ steps. The **cosine** of the two says whether
@@ -1094,7 +1128,7 @@ def cosine(cut, full):
 #|   starts at 0.95 and is at 1 from a window of 10; forget bias 2 climbs from about 0.5
 #|   to 0.95 at 35; forget bias 6 from 0.15 to between 0.45 and 0.65.
 curves = {
-    f"forget bias {b}": [[cosine(v, full) for v in cut] for *cut, full in runs]
+    f"LSTM, forget bias {b}": [[cosine(v, full) for v in cut] for *cut, full in runs]
     for b, runs in vectors.items()
 }
 label = "cosine with the full gradient"

@@ -563,7 +563,7 @@ probes, control = trained_probes(model), trained_probes(fresh)
 states = states_of(model, images.test_x)
 with torch.no_grad():
     scores = {
-        "probes": probes(states),
+        "probes of the LSTM": probes(states),
         "its own linear layer": model.linear(states.to(device)).cpu(),
         "probes of an untrained LSTM": control(states_of(fresh, images.test_x)),
     }
@@ -602,13 +602,14 @@ training might read more from them.)
 #|   own linear layer; at the end both agree within 2 points. On MNIST the probes of an
 #|   untrained LSTM are far behind.
 middle_row = L // 2 - 1
-assert by_row["probes"][middle_row] > by_row["its own linear layer"][middle_row] + 0.2
-assert abs(by_row["probes"][-1] - by_row["its own linear layer"][-1]) < 0.02
+probed, own = by_row["probes of the LSTM"], by_row["its own linear layer"]
+assert probed[middle_row] > own[middle_row] + 0.2
+assert abs(probed[-1] - own[-1]) < 0.02
 if real:
     assert by_row["probes of an untrained LSTM"].max() < 0.6
-    assert by_row["probes"][middle_row] > 0.75
+    assert probed[middle_row] > 0.75
 rounding = max(1e-3, 1.5 / len(images.test_y))  # one image may fall the other way
-assert abs(by_row["its own linear layer"][-1].item() - found.accuracy) < rounding
+assert abs(own[-1].item() - found.accuracy) < rounding
 
 # %% [markdown]
 r"""

@@ -3,10 +3,10 @@
 import numpy as np
 from matplotlib.ticker import LogLocator, MaxNLocator
 
-from lstm.figures.style import COLORS, CYCLE, MODELS, figure, styled
+from lstm.figures.looks import looks, sparse
+from lstm.figures.style import COLORS, CYCLE, figure, styled
 
-DASHES = ["-", "--", "-.", ":"]
-MARKERS = ["o", "s", "^", "D", "v", "X"]
+ABOVE = {"loc": "outside upper center", "ncols": 2, "fontsize": 10}
 
 
 @styled
@@ -23,7 +23,7 @@ def lines(
 ):
     """Draw named curves over a common x axis (default 1, 2, 3, ...).
 
-    A model of the book has its own colour and dash, see MODELS.
+    A model of the book has its own colour, a fresh one is dashed: see `looks`.
 
     curves: {name: values}
     levels: {name: height}, thin horizontal lines, named at their right end
@@ -31,16 +31,17 @@ def lines(
     height: of the figure, in inches
     """
     fig, axis = figure(height=height)
+    drawn = looks(curves)
     for n, (name, values) in enumerate(curves.items()):
         values = np.asarray(values, dtype=float)
         xs = np.arange(1, len(values) + 1) if x is None else np.asarray(x)
         on_top = 3 if crosses is not None and n <= crosses else 2
-        look = {"linestyle": DASHES[n % len(DASHES)]}
-        if name in MODELS:
-            look["color"], look["linestyle"], _ = MODELS[name]
+        look = drawn[name] | sparse(n, len(curves), len(values))
+        if len(curves) == 1:
+            look["marker"] = ""
         if n == crosses:
-            every = max(1, len(values) // 20)
-            look = {"marker": "x", "linestyle": "", "markersize": 6, "markevery": every}
+            look |= {"marker": "x", "linestyle": "", "markersize": 6}
+            look["markevery"] = max(1, len(values) // 20)
         axis.plot(xs, values, label=name, zorder=on_top, **look)
     for name, height in (levels or {}).items():
         _level(axis, name, height)
@@ -49,7 +50,7 @@ def lines(
         axis.yaxis.set_major_locator(LogLocator(numticks=8))
     axis.set(xlabel=xlabel, ylabel=ylabel, ylim=ylim)
     if len(curves) > 1:
-        axis.legend(fontsize=10)
+        fig.legend(**ABOVE)
     return fig
 
 
@@ -107,9 +108,9 @@ def updates(panels, xlabel, budget, columns=2):
         axis.set_axis_off()
     for axis in axes[-1]:
         axis.set_xlabel(xlabel)
-    fig.supylabel("updates until 95 % are named", fontsize=11)
+    fig.supylabel("updates until\n95 % are named", fontsize=11, ma="center")
     handles, labels = axes.flat[0].get_legend_handles_labels()
-    fig.legend(handles, labels, loc="outside upper center", ncols=2, fontsize=10)
+    fig.legend(handles, labels, **ABOVE)
     return fig
 
 
@@ -117,8 +118,9 @@ def _updates(axis, models, budget):
     """One panel: x is categorical, the models beside one another, y logarithmic."""
     ticks = list(next(iter(models.values())))
     missed = budget * 1.6
+    drawn = looks(models)
     for n, (model, found) in enumerate(models.items()):
-        color, dash, marker = MODELS[model]
+        color, marker = drawn[model]["color"], drawn[model]["marker"]
         shift = 0.1 * (n - (len(models) - 1) / 2)
         heights = [[missed if u is None else u for u in found[x]] for x in ticks]
         for x, ys in enumerate(heights):
@@ -127,8 +129,8 @@ def _updates(axis, models, budget):
             axis.plot(xs * np.ones(len(ys)), ys, marker, color=color, markersize=4.5)
         medians = [np.median(ys) for ys in heights]
         xs = np.arange(len(ticks)) + shift
-        look = {"color": color, "linestyle": dash, "linewidth": 1.3}
-        axis.plot(xs, medians, label=model, marker=marker, markersize=4.5, **look)
+        look = drawn[model] | {"linewidth": 1.3, "markersize": 4.5}
+        axis.plot(xs, medians, label=model, **look)
     _budget(axis, budget, missed)
     axis.set_xticks(range(len(ticks)), [f"{x:g}" for x in ticks])
     axis.grid(axis="x", visible=False)
@@ -144,17 +146,18 @@ def dots(series, xlabel, ylabel, budget, labels=()):
     """
     fig, axis = figure(height=4.2)
     missed = budget * 1.6
-    for n, (name, (xs, ys)) in enumerate(series.items()):
+    drawn = looks(series)
+    for name, (xs, ys) in series.items():
         heights = [missed if y is None else y for y in ys]
-        look = {"color": CYCLE[n % len(CYCLE)], "linestyle": "", "alpha": 0.75}
-        axis.plot(xs, heights, MARKERS[n % len(MARKERS)], label=name, **look)
+        look = drawn[name] | {"linestyle": "", "alpha": 0.75}
+        axis.plot(xs, heights, label=name, **look)
     for x, y, text in labels:
         beside = {"xytext": (7, -4), "textcoords": "offset points", "fontsize": 10}
         axis.annotate(text, (x, missed if y is None else y), **beside)
     _budget(axis, budget, missed)
     axis.set_xscale("log")
     axis.set(xlabel=xlabel, ylabel=ylabel)
-    fig.legend(loc="outside upper center", ncols=2, fontsize=10)
+    fig.legend(**ABOVE)
     return fig
 
 
@@ -162,7 +165,7 @@ def _budget(axis, budget, missed):
     """A logarithmic axis of updates, with a dashed line above those that sufficed."""
     axis.axhline(budget * 1.22, color="#777777", linewidth=1, linestyle=(0, (4, 3)))
     axis.set_yscale("log")
-    low = [t for t in (10, 30, 100, 300, 1000, 3000, 10000) if t <= budget]
+    low = [t for t in (10, 30, 100, 300, 1000, 3000, 10000) if t < budget / 1.2]
     axis.set_yticks([*low, missed], [*(f"{t:,}" for t in low), "not yet"])
     axis.minorticks_off()
     axis.set_ylim(18, budget * 2.1)

@@ -5,9 +5,8 @@ from itertools import pairwise
 import numpy as np
 
 from lstm.figures.letters import SHOWN
-from lstm.figures.style import CYCLE, figure, styled
-
-SHAPES = ["o", "s", "^", "D", "v", "P"]
+from lstm.figures.looks import looks
+from lstm.figures.style import figure, styled
 
 
 @styled
@@ -18,10 +17,11 @@ def plane(groups, path=None, text="", labels=("first component", "second compone
     text: L symbols, written beside the path's points; None of them: nothing is written
     """
     fig, axis = figure(height=4.2)
-    for n, (name, points) in enumerate(groups.items()):
+    drawn = looks(groups)
+    for name, points in groups.items():
         points = np.asarray(points, dtype=float).reshape(-1, 2)
-        look = {"color": CYCLE[n % 6], "markersize": 4, "alpha": 0.45}
-        axis.plot(*points.T, SHAPES[n % len(SHAPES)], label=name, **look)
+        look = drawn[name] | {"markersize": 4, "alpha": 0.45, "linestyle": ""}
+        axis.plot(*points.T, label=name, **look)
     if path is not None:
         _way(axis, np.asarray(path, dtype=float), text)
     axis.set(xlabel=labels[0], ylabel=labels[1])

@@ -1,5 +1,7 @@
 """Figures of times that were measured side by side."""
 
+from lstm.figures.curves import ABOVE
+from lstm.figures.looks import MODELS, looks, model
 from lstm.figures.style import COLORS, CYCLE, FADED, figure, styled
 
 SHARES = CYCLE[0], CYCLE[1], FADED
@@ -12,8 +14,9 @@ def speeds(times, xlabel, levels=None):
     times: {name: {"median", "low", "high"}}   levels: {name: x}, upright dashed lines
     """
     fig, axis = figure(height=0.34 * len(times) + 1.5)
-    for row, t in enumerate(times.values()):
-        axis.barh(row, t["median"], height=0.6, color=CYCLE[0], alpha=0.75)
+    for row, (name, t) in enumerate(times.items()):
+        color, _ = MODELS.get(model(name), (FADED, ""))
+        axis.barh(row, t["median"], height=0.6, color=color)
         axis.plot([t["low"], t["high"]], [row, row], color=COLORS["cell"], linewidth=2)
     axis.set_yticks(range(len(times)), list(times), fontsize=10)
     axis.set_ylim(len(times) - 0.4, -0.6)  # the first on top
@@ -34,8 +37,9 @@ def growth(panels, ylabel):
     """
     fig, axes = figure(len(panels), sharey=True, squeeze=False, height=3.6)
     for axis, (size, curves) in zip(axes.flat, panels.items(), strict=True):
-        for n, (name, points) in enumerate(curves.items()):
-            look = {"color": CYCLE[n], "marker": "os"[n % 2], "markersize": 5}
+        drawn = looks(curves)
+        for name, points in curves.items():
+            look = drawn[name] | {"markersize": 5}
             axis.loglog(*zip(*points, strict=True), label=name, **look)
         values = [value for value, _ in points]
         axis.set_xticks(values, map(str, values), fontsize=9)
@@ -43,7 +47,7 @@ def growth(panels, ylabel):
         axis.set_xlabel(size)
     axes[0, 0].set_ylabel(ylabel)
     handles, labels = axes.flat[0].get_legend_handles_labels()
-    fig.legend(handles, labels, loc="outside upper center", ncols=2, fontsize=10)
+    fig.legend(handles, labels, **ABOVE)
     return fig
 
 
@@ -83,8 +87,9 @@ def roofline(points, rate, bytes_a_second):
     ends = [min(*uses, edge) / 1.5, edge, max(*uses, edge) * 1.5]
     roof = [min(x * bytes_a_second, rate) / 1e9 for x in ends]
     axis.loglog(ends, roof, color=COLORS["cell"], linewidth=1.5, label="products")
-    for n, (name, curve) in enumerate(points.items()):
-        look = {"color": CYCLE[n], "marker": "os"[n % 2], "markersize": 5}
+    drawn = looks(points)
+    for name, curve in points.items():
+        look = drawn[name] | {"markersize": 5}
         xs, rates = zip(*curve, strict=True)
         axis.loglog(xs, [r / 1e9 for r in rates], label=name, **look)
     axis.set_xlabel("operations for each byte of the weights")

@@ -3,7 +3,8 @@
 import numpy as np
 from matplotlib.ticker import LogLocator
 
-from lstm.figures.curves import DASHES
+from lstm.figures.curves import ABOVE
+from lstm.figures.looks import MODELS, looks, model, sparse
 from lstm.figures.style import CYCLE, figure, styled
 
 
@@ -16,12 +17,14 @@ def bands(panels, xlabel, ylabel, x, log=False, ylim=None):
     size = {"height": 3.9 if len(panels) > 1 else 3.6}
     fig, axes = figure(len(panels), 1, **size, sharey=True, squeeze=False)
     for axis, (title, curves) in zip(axes.flat, panels.items(), strict=True):
+        drawn = looks(curves)
         for n, (name, values) in enumerate(curves.items()):
             values = np.asarray(values, dtype=float)
-            look = {"color": CYCLE[n % 6], "linestyle": DASHES[n % len(DASHES)]}
+            look = drawn[name] | sparse(n, len(curves), values.shape[1])
             axis.plot(x, np.median(values, axis=0), label=name, **look)
             ends = values.min(axis=0), values.max(axis=0)
-            axis.fill_between(x, *ends, color=CYCLE[n % 6], alpha=0.2, linewidth=0)
+            color = drawn[name]["color"]
+            axis.fill_between(x, *ends, color=color, alpha=0.2, linewidth=0)
         if log:
             axis.set_yscale("log")
             axis.yaxis.set_major_locator(LogLocator(numticks=8))
@@ -29,7 +32,7 @@ def bands(panels, xlabel, ylabel, x, log=False, ylim=None):
         axis.title.set_fontsize(11)
     axes[0, 0].set_ylabel(ylabel)
     handles, labels = axes.flat[0].get_legend_handles_labels()
-    fig.legend(handles, labels, loc="outside upper center", ncols=2, fontsize=10)
+    fig.legend(handles, labels, **ABOVE)
     return fig
 
 
@@ -40,9 +43,10 @@ def marks(groups, xlabel):
     groups: {name: [a value for each seed]}; a short upright line marks the mean
     """
     fig, axis = figure(height=0.42 * len(groups) + 0.9)
-    for row, values in enumerate(groups.values()):
+    for row, (name, values) in enumerate(groups.items()):
         values = np.asarray(values, dtype=float)
-        axis.plot(values, [row] * len(values), "o", color=CYCLE[0], alpha=0.5)
+        color, _ = MODELS.get(model(name), MODELS["LSTM"])
+        axis.plot(values, [row] * len(values), "o", color=color, alpha=0.5)
         mean = [values.mean()] * 2
         axis.plot(mean, [row - 0.3, row + 0.3], color=CYCLE[4], linewidth=2)
     axis.set_yticks(range(len(groups)), list(groups), fontsize=10)

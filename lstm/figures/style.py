@@ -1,10 +1,12 @@
 """The book's look in one place: colours, type, and the pen for diagrams.
 
 Every figure has a paper of its own, so that it reads the same on a light and on a dark
-page, and type that is still legible at the width of a phone.
+page, type that is still legible at the width of a phone, and twice the pixels that a
+page gives it.
 """
 
 import matplotlib.pyplot as plt
+from matplotlib import get_backend
 from matplotlib.patches import Circle, FancyBboxPatch
 
 COLORS = {  # colour-blind safe, after Okabe & Ito; a part has one colour everywhere
@@ -16,17 +18,6 @@ COLORS = {  # colour-blind safe, after Okabe & Ito; a part has one colour everyw
     "hidden": "#8A6100",
 }
 CYCLE = ["#0072B2", "#D55E00", "#007A5A", "#AA4499", "#222222", "#8A6100"]
-MODELS = {  # and a model has one colour, dash and marker
-    "RNN": ("#777777", ":", "s"),
-    "LSTM": ("#0072B2", "-", "o"),
-    "LSTM, forget bias 1": ("#AA4499", "-.", "^"),
-    "LSTM, forget bias 3": ("#D55E00", "--", "v"),
-    "GRU": ("#007A5A", (0, (5, 1)), "D"),
-    "GRU, larger": ("#8A6100", (0, (1, 1)), "P"),
-    "LSTM, wider": ("#0072B2", "-.", "h"),
-    "BI-LSTM": ("#222222", "-", "d"),
-    "n-gram": ("#222222", (0, (4, 1.5)), "X"),
-}
 FADED = "#c4c4c4"
 STYLE = {
     "figure.facecolor": "white",
@@ -51,16 +42,26 @@ styled = plt.rc_context(STYLE)  # a figure is built, labels and all, within the 
 @styled
 def figure(columns=1, rows=1, width=5.6, height=3.4, **kwargs):
     """Return matplotlib's figure and axes in the book's style; sizes in inches."""
+    sharpen()
     return plt.subplots(rows, columns, figsize=(width, height), **kwargs)
 
 
 @styled
 def canvas(width, height, xmax, ymax):
     """Return a figure (inches) and an axis (units) without ticks or frame."""
+    sharpen()
     fig, axis = plt.subplots(figsize=(width, height))
     axis.set(xlim=(0, xmax), ylim=(0, ymax), aspect="equal")
     axis.set_axis_off()
     return fig, axis
+
+
+def sharpen():
+    """In a notebook, show figures at twice the pixels, whatever was set before."""
+    if "inline" in get_backend():
+        from matplotlib_inline.backend_inline import set_matplotlib_formats
+
+        set_matplotlib_formats("retina")
 
 
 class Pen:

@@ -2,7 +2,9 @@
 
 import numpy as np
 
-from lstm.figures.style import MODELS, figure, styled
+from lstm.figures.curves import ABOVE
+from lstm.figures.looks import looks
+from lstm.figures.style import figure, styled
 
 
 @styled
@@ -19,17 +21,18 @@ def sweep(panels, xlabel, ylabel, ylim=None, columns=2):
     fig, axes = figure(columns, rows, **size)
     top = np.inf if ylim is None else ylim[1]
     for axis, (title, models) in zip(axes.flat, panels.items(), strict=False):
+        drawn = looks(models)
         for n, (model, found) in enumerate(models.items()):
-            color, dash, marker = MODELS[model]
+            look = drawn[model] | {"markersize": 3.5}
             shift = 0.12 * (n - (len(models) - 1) / 2)
             heights = [np.minimum(values, top) for values in found.values()]
             xs = np.arange(len(heights)) + shift
-            marks = {"color": color, "marker": marker, "clip_on": False}
+            marks = look | {"linestyle": "", "clip_on": False}
             for x, ys in zip(xs, heights, strict=True):
-                axis.plot([x] * len(ys), ys, linestyle="", markersize=3.5, **marks)
-            look = {"color": color, "linestyle": dash, "linewidth": 1.3}
-            axis.plot(xs, [ys.mean() for ys in heights], **look)
-            axis.plot([], [], label=model, markersize=3.5, marker=marker, **look)
+                axis.plot([x] * len(ys), ys, **marks)
+            look |= {"linewidth": 1.3}
+            axis.plot(xs, [ys.mean() for ys in heights], **look | {"marker": ""})
+            axis.plot([], [], label=model, **look)
         labels = [f"{x:g}" for x in found]
         axis.set_xticks(range(len(heights)), labels, rotation=45, fontsize=10)
         axis.set(title=title, ylim=ylim)
@@ -40,5 +43,5 @@ def sweep(panels, xlabel, ylabel, ylim=None, columns=2):
     fig.supxlabel(xlabel, fontsize=11)
     fig.supylabel(ylabel, fontsize=11)
     handles, labels = axes.flat[0].get_legend_handles_labels()
-    fig.legend(handles, labels, loc="outside upper center", ncols=2, fontsize=10)
+    fig.legend(handles, labels, **ABOVE)
     return fig

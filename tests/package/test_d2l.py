@@ -9,8 +9,10 @@ import torch
 from torch import nn
 
 import lstm
+from lstm import figures
 from lstm.d2l import INSTALL, NEEDED, curve, d2l
 from lstm.d2l import load as load_d2l
+from lstm.figures import style
 
 
 def test_the_notes_names_are_there():
@@ -35,12 +37,15 @@ def test_its_text_is_never_an_altered_file(offline, monkeypatch):
         d2l.read_time_machine()
 
 
-def test_its_figures_are_png(monkeypatch):
+def test_its_figures_are_png_in_the_books_style_and_size(monkeypatch):
     asked = []
-    setter = lambda *formats: asked.append(formats)
-    monkeypatch.setattr(d2l.backend_inline, "set_matplotlib_formats", setter)
-    d2l.use_svg_display()
-    assert asked == [("png",)]
+    monkeypatch.setattr(d2l.backend_inline, "set_matplotlib_formats", asked.append)
+    monkeypatch.setattr(style, "get_backend", lambda: "module://inline")
+    animator = d2l.Animator(xlabel="epoch", legend=["train"])
+    figures.plt.close("all")
+    assert set(asked) == {"retina"}  # a PNG, at twice the pixels
+    assert tuple(animator.fig.get_size_inches()) == (5.6, 3.4)
+    assert animator.fig.get_dpi() == figures.STYLE["figure.dpi"]
 
 
 def test_any_other_download_is_still_d2ls():

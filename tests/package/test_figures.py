@@ -4,9 +4,10 @@ from functools import partial
 
 import numpy as np
 import pytest
+from matplotlib_inline import backend_inline
 
 from lstm import figures
-from lstm.figures import plt
+from lstm.figures import plt, style
 from lstm.figures.cells import NEW
 
 CURVES = {"a": [1, 2, 3], "b": [3, 2, 1]}
@@ -48,6 +49,16 @@ DRAWN = {
     "letters": partial(figures.letters, "a bc\nd", [1, 0, -2, 0, 3, 1], "c"),
     "gates": partial(figures.gates, "a b", {"i": [0, 1, 0.5], "c": [-2, 0, 1]}),
     "unrolled": figures.unrolled,
+    "returned": figures.returned,
+    "returned one": partial(figures.returned, 3, 5, bidirectional=False),
+    "layouts": figures.layouts,
+    "packed": partial(figures.packed, [3, 2, 2]),
+    "gate_blocks": figures.gate_blocks,
+    "truncation": figures.truncation,
+    "text_windows": lambda: figures.text_windows("a text of letters", 2, 3)[0],
+    "lstm_cell_backward": partial(
+        figures.lstm_cell_backward, dict.fromkeys(figures.backward.NEEDED, 0.5)
+    ),
     "bidirectional": figures.bidirectional,
     "plane": partial(figures.plane, {"a": [[0, 1]], "b": [[2, 3]]}, [[0, 1], [2, 3]]),
     "processes": figures.processes,
@@ -76,14 +87,55 @@ def test_a_figure_is_drawn_on_paper_of_its_own_with_ink_on_it(name, pixels):
 
 
 def test_every_public_drawing_is_among_those_drawn_here():
-    style = {"Pen", "canvas", "figure", "plt"}
+    style = {"Pen", "canvas", "figure", "looks", "plt", "final_states", "reach"}
     drawings = {n for n in figures.__all__ if not n.isupper()} - style
     assert drawings <= {name.split()[0] for name in DRAWN}
 
 
 def test_the_stages_of_the_lstms_cell_and_the_resets_of_the_grus_differ(pixels):
-    cells = [p.tobytes() for name, p in pixels.items() if "_cell" in name]
+    cells = [p.tobytes() for name, p in pixels.items() if "_cell " in name]
     assert len(set(cells)) == len(figures.STAGES) + len(figures.RESETS)
+
+
+def test_a_model_has_its_colour_whatever_stands_beside_it():
+    alone = figures.looks(["GRU"])["GRU"]["color"]
+    among = figures.looks(["widths", "GRU, unchanged", "LSTM, matched", "rates"])
+    assert among["GRU, unchanged"]["color"] == alone == figures.MODELS["GRU"][0]
+    assert among["LSTM, matched"]["color"] == figures.MODELS["LSTM"][0]
+    assert len({look["color"] for look in among.values()}) == 4
+    assert len({look["marker"] for look in among.values()}) == 4
+
+
+def test_dashes_say_that_a_network_is_fresh():
+    found = figures.looks(["LSTM", "untrained LSTM", "fresh", "200 updates"])
+    assert [look["linestyle"] for look in found.values()] == ["-", "--", "--", "-"]
+    assert found["LSTM"]["color"] == found["untrained LSTM"]["color"]
+
+
+def test_two_curves_of_one_model_are_told_apart():
+    found = figures.looks(["the LSTM, epoch 230", "the LSTM, epoch 500"])
+    first, second = (look["color"] for look in found.values())
+    assert first == figures.MODELS["LSTM"][0] != second
+
+
+def test_a_model_is_known_by_its_longest_name_and_no_two_models_look_alike():
+    found = figures.looks(["BI-LSTM", "LSTM, forget bias 3", "lstm.fast.LSTM"])
+    wanted = [figures.MODELS[name] for name in found]
+    assert [(look["color"], look["marker"]) for look in found.values()] == wanted
+    same = {"one direction", "two directions", "LSTM, forget bias 0"}
+    own = [look for name, look in figures.MODELS.items() if name not in same]
+    assert len(set(own)) == len(own)
+    assert len({color for color, _ in own}) == len(own)
+
+
+def test_in_a_notebook_a_figure_has_twice_its_pixels(monkeypatch):
+    asked = []
+    monkeypatch.setattr(style, "get_backend", lambda: "module://inline")
+    monkeypatch.setattr(backend_inline, "set_matplotlib_formats", asked.append)
+    for draw in (figures.unrolled, partial(figures.bars, {"a": 1}, "x", "y")):
+        draw()
+        plt.close("all")
+    assert asked == ["retina", "retina"]
 
 
 def test_axes_are_named():
