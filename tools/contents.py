@@ -61,7 +61,7 @@ def cards(listed):
 
 
 def numbers():
-    """What the landing page counts: a list, computed from what is there."""
+    """What README and the landing page count: a list, computed from what is there."""
     combinations = [*parity.combinations()]
     cells = [kind for kind, _ in combinations if kind.endswith("Cell")]
     forms = len(parity.FORMS) * (len(combinations) - len(cells)) + 2 * len(cells)
@@ -87,8 +87,7 @@ def numbers():
         (f"{gru:.1f} ×", "`nn.GRU`'s speed on a CPU, and for a single step of an LSTM "
          f"{one:.0f} × `nn.LSTM`'s: chapter 11"),
     ]  # fmt: skip
-    items = "".join(f"- **{number}** {text}\n" for number, text in told)
-    return f'<div class="numbers">\n\n{items}\n</div>\n'
+    return "".join(f"- **{number}** {text}\n" for number, text in told)
 
 
 def readme_list(listed):
@@ -109,13 +108,13 @@ def time(minutes):
 def pages():
     """The text that each list ought to stand in, whole; path to text."""
     listed = list(chapters())
-    made = {ROOT / "_toc.yml": toc(listed)}
-    intro = filled(ROOT / "book/intro.md", "chapters", cards(listed))
-    intro = filled(ROOT / "book/intro.md", "numbers", numbers(), intro)
-    made[ROOT / "book/intro.md"] = intro
-    made[ROOT / "README.md"] = filled(
-        ROOT / "README.md", "chapters", readme_list(listed)
-    )
+    made, intro_path = {ROOT / "_toc.yml": toc(listed)}, ROOT / "book/intro.md"
+    intro = filled(intro_path, "chapters", cards(listed))
+    counted = numbers()
+    boxed = f'<div class="numbers">\n\n{counted}\n</div>\n'
+    made[ROOT / "book/intro.md"] = filled(intro_path, "numbers", boxed, intro)
+    readme = filled(ROOT / "README.md", "chapters", readme_list(listed))
+    made[ROOT / "README.md"] = filled(ROOT / "README.md", "numbers", counted, readme)
     for path in sorted(ROOT.glob("book/*.md")):
         text = made.get(path, path.read_text(encoding="utf-8"))
         made[path] = links.link(text, path)

@@ -63,7 +63,7 @@ def _lstm_gates(pen):
         wires.path((x, bus), (x, gate - 0.36))
         pen("gates", name).box(x, gate, rf"$\mathbf{{{letter}}}_t$  $\sigma$")
     candidate = pen("candidate", "candidate")
-    candidate.path((5.9, bus), (5.9, gate - 0.36))
+    pen("candidate", "cell").path((5.9, bus), (5.9, gate - 0.36))
     candidate.box(5.9, gate, r"$\tilde{\mathbf{C}}_t$ tanh", width=1.4)
     forget, read = pen("cell", "forget"), pen("cell", "input")
     forget.path((2.5, top), (2.5, 6.2 - 0.27))

@@ -136,10 +136,21 @@ def test_the_table_of_contents_names_pages_that_exist():
         assert list(ROOT.glob(f"{name}.*")), f"{name} is missing"
 
 
-def test_the_opening_pages_snippet_prints_what_it_shows(capsys):
-    text = (ROOT / "book/intro.md").read_text(encoding="utf-8")
+@pytest.mark.parametrize("page", ["book/intro.md", "README.md"])
+def test_an_opening_pages_snippet_prints_what_it_shows(page, capsys):
+    text = (ROOT / page).read_text(encoding="utf-8")
     code, shown = re.search(
         r"```python\n(.*?)```\n\n```text\n(.*?)```", text, re.S
     ).groups()
     exec(code, {})
     assert capsys.readouterr().out == shown
+
+
+def test_the_opening_page_cites_the_book_as_citation_cff_does():
+    cff = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    text = (ROOT / "book/intro.md").read_text(encoding="utf-8")
+    entry = re.search(r"```bibtex\n(.*?)```", text, re.S).group(1)
+    [author] = cff["authors"]
+    for value in (cff["title"], author["name"], str(cff["date-released"].year)):
+        assert f"{{{value}}}" in entry
+    assert f"Version {cff['version']}" in entry
