@@ -31,6 +31,10 @@ from lstm import data
 from lstm.atomic import replacing
 from lstm.data import images, text
 
+PALETTES = [  # the lightest first; the first that keeps the colours is taken
+    (Image.Quantize.FASTOCTREE, 64),
+    *((Image.Quantize.MEDIANCUT, colours) for colours in (64, 128, 256)),
+]
 CELL_TIMEOUT = 1800  # seconds; the longest cell trains for minutes
 FAILURES = CellExecutionError, CellTimeoutError, DeadKernelError, ValueError
 SPEED = re.compile(r"[\d,.]+ tokens/sec on \S+")
@@ -67,9 +71,8 @@ def joined(outputs):
 def slim(png):
     """A PNG (base64) of few colours and without metadata: it weighs a third."""
     image = Image.open(io.BytesIO(base64.b64decode(png))).convert("RGB")
-    options = {"method": Image.Quantize.MEDIANCUT, "dither": Image.Dither.NONE}
-    for colours in (64, 128, 256):
-        small = image.quantize(colours, **options)
+    for method, colours in PALETTES:
+        small = image.quantize(colours, method=method, dither=Image.Dither.NONE)
         if colours_kept(image, small.convert("RGB")):
             break
     else:

@@ -540,9 +540,9 @@ for b, layer in fresh.items():
 #|   size by all roads falls in a straight line, and that by the cell's road alone
 #|   falls faster. With bias 0 both fall to below 1e-40, with bias 2 the upper one only
 #|   to about 1e-2.
-names = "all roads", "the cell's road alone"
+by_all, by_one = "all roads", "the cell's road alone"
 panels = {
-    f"LSTM, forget bias {b}": {names[0]: whole[None], names[1]: part[None]}
+    f"LSTM, forget bias {b}": {by_all: whole[None], by_one: part[None]}
     for b, (whole, part, _) in measured.items()
     if b != 1
 }
