@@ -98,6 +98,8 @@ def _mend(module):
             super().__init__(*args, figsize=figsize, **kwargs)
             module.Animator.latest = self
 
+        add = styled(module.Animator.add)
+
     class Accumulator(module.Accumulator):
         def add(self, *args):
             super().add(*(a.detach() if hasattr(a, "detach") else a for a in args))

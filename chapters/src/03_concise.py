@@ -530,8 +530,8 @@ curves = {
 # %%
 #| fig-alt: >-
 #|   Training perplexity over 60 epochs. The crosses of nn.LSTM lie on the line of
-#|   scratch, which stays on a plateau for some thirty epochs. The dashed and dotted
-#|   line of the wider weights bends down earlier and runs below it from then on.
+#|   scratch, which stays on a plateau for some thirty epochs. The line of the
+#|   wider weights, with triangles, bends down earlier and runs below it from then on.
 figures.lines(curves, "epoch", "training perplexity", ylim=(8, 26), crosses=1)
 plt.show()
 
