@@ -1423,8 +1423,7 @@ crosses the cut? We thought: a trace of the key is there by accident, and is car
 over the cuts; the last window learns to read it and to keep it. Each part of this can
 be taken away alone. Drop the state between the windows, in training: no trace can
 arrive. Train the head alone: it can read, but nothing new is kept. And, when training
-is over, put zeros where the keys are read. Last, since patience is cheap, the third arm
-with five times as many updates.
+is over, put zeros where the keys are read.
 """
 
 
@@ -1447,7 +1446,6 @@ changed = {
     "state dropped in training": third_arm(carry=False),
     "the head alone is trained": third_arm(head_alone=True),
     "blinded after training": [blinded(network) for network in not_blind],
-    "1,500 updates": third_arm(updates=1500),
 }
 outcome = {n: [accuracy(network) for network in nets] for n, nets in changed.items()}
 
@@ -1459,12 +1457,12 @@ lstm.Table(("cut every 5, not blind", "seed 0", "seed 1", "seed 2"), rows)
 r"""
 The accident is needed: without a trace that arrives, or without the random weights that
 write it, the network guesses. It does not suffice: the head alone reads a little more
-than a third of the keys from it. The rest was learned by the recurrent weights. (With
-1,500 updates the best seed names nearly every key. It is no safe way to learn: on one
-processor all three seeds came there, on another one was back at a guess.) What did they
-learn? We measure the trace, as the distance of the last hidden states when the same
-distractors follow four different keys, and put the trained forget gates back to what
-they were.
+than a third of the keys from it. The rest was learned by the recurrent weights. (It is
+no safe way to learn. An earlier edition trained five times as long and reported that
+all keys are named; on other processors, whose sums round otherwise, one seed or all
+three did not come there.) What did the weights learn? We measure the trace, as the
+distance of the last hidden states when the same distractors follow four different keys,
+and put the trained forget gates back to what they were.
 """
 
 
@@ -1518,15 +1516,13 @@ be **taught** across it.
 
 # %%
 #| check: >-
-#|   Without state or keys: below 0.3; the head alone: 0.3 to 0.5; after 1,500 updates
-#|   the best seed above 0.95. The trace: more than 50 times, more than half of it
-#|   without the gates.
+#|   Without state or keys: below 0.3; the head alone: 0.3 to 0.5. The trace: more than
+#|   50 times, more than half of it without the gates.
 assert sum(third) / 3 > 0.8
 assert max(outcome["state dropped in training"]) < 0.3
 assert max(outcome["blinded after training"]) < 0.3
 assert min(outcome["the head alone is trained"]) > 0.3
 assert max(outcome["the head alone is trained"]) < 0.5
-assert max(outcome["1,500 updates"]) > 0.95
 for small, large, left in zip(before, after, without, strict=True):
     assert large > 50 * small
     assert left > 0.5 * large

@@ -23,7 +23,7 @@ MODELS = {  # colour and mark
     "one direction": ("#0072B2", "o"),
     "two directions": ("#222222", "d"),
     "GRU": ("#007A5A", "D"),
-    "GRU, larger": ("#3D9E7D", "X"),
+    "GRU, larger": ("#52B08E", "X"),
     "n-gram": ("#8A6100", "p"),
 }
 MARKERS = ["o", "s", "^", "D", "v", "X"]
