@@ -111,6 +111,13 @@ def width(page):
             yield f"{name}: cut or sticking out: {element}"
 
 
+def cuts(page):
+    """What is wider than its box shows by a shadow that it can be scrolled."""
+    for name, view in page["views"].items():
+        for box in view["unmarkedCuts"]:
+            yield f"{name}: cut without a sign: {box}"
+
+
 def figures(page):
     """Figures stand out from their ground in both themes; it is the page's own."""
     for name, view in page["views"].items():
