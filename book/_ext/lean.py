@@ -18,6 +18,7 @@ BOOK_STYLES = "styles/sphinx-book-theme.css"
 FONTS = "vendor/fontawesome/webfonts"
 FONT = f"{FONTS}/fa-solid-900.ttf"
 UNUSED = ["scripts/fontawesome.js", "scripts/fontawesome.js.map", "locales"]
+UNUSED += ["searchtools.js"]  # search.js is the book's own
 
 
 def copy_mathjax(static, parts):

@@ -55,10 +55,6 @@ function closeSidebars(side) {
   dialog.addEventListener("close", () => toggle.focus());
 }
 
-// Opened as a file, a page may not read another: the search shows its results without
-// excerpts.
-if (location.protocol === "file:") DOCUMENTATION_OPTIONS.SHOW_SEARCH_SUMMARY = false;
-
 // Paper is light.
 const paper = matchMedia("print");
 paper.addEventListener("change", () => {

@@ -20,7 +20,6 @@ FIRST_SCRIPTS = {  # Sphinx's and the theme's, together 30 kB
     "copybutton.js",
     "sphinx-book-theme.js",
 }
-SEARCH_SCRIPTS = {"searchtools.js", "language_data.js", "searchindex.js"}
 MATHJAX_FONTS = "/mathjax/output/chtml/fonts/woff-v2/"
 DRAWN = (".png", ".jpg")
 SEVERE = ("serious", "critical")
@@ -112,6 +111,13 @@ def width(page):
             yield f"{name}: cut or sticking out: {element}"
 
 
+def cuts(page):
+    """What is wider than its box shows by a shadow that it can be scrolled."""
+    for name, view in page["views"].items():
+        for box in view["unmarkedCuts"]:
+            yield f"{name}: cut without a sign: {box}"
+
+
 def figures(page):
     """Figures stand out from their ground in both themes; it is the page's own."""
     for name, view in page["views"].items():
@@ -151,18 +157,14 @@ def opening(page):
     That is the page up to this paragraph and what keeps the browser from painting.
     """
     sizes = {url: n for url, _, n in page["requests"]}
-    blocking = [url for url in page["blocking"] if file_name(url) not in SEARCH_SCRIPTS]
-    first = {url: sizes[url] for url in blocking}
+    first = {url: sizes[url] for url in page["blocking"]}
     yield from heavier(OPENING, first | {page["name"]: page["opening"]})
 
 
 def scripts(page):
     """No script keeps a page from being painted, but for the small ones listed here."""
-    listed = FIRST_SCRIPTS | (
-        SEARCH_SCRIPTS if page["name"] == "search.html" else set()
-    )
     for url in page["blocking"]:
-        if file_name(url).endswith(".js") and file_name(url) not in listed:
+        if file_name(url).endswith(".js") and file_name(url) not in FIRST_SCRIPTS:
             yield f"is waited for: {url}"
     for script in page["inlineScripts"]:
         if len(script) > INLINE:

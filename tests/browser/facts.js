@@ -97,6 +97,27 @@
     return { page: document.documentElement.scrollWidth - width, out: out.map(name) };
   }
 
+  // Boxes that are wider than is shown and do not show it by a shadow at their edges, or
+  // have something before the shadow that lets nothing through.
+  function unmarkedCuts() {
+    const style = (element) => getComputedStyle(element);
+    const isCut = (box) =>
+      /auto|scroll/.test(style(box).overflowX) && box.scrollWidth > box.clientWidth + 1;
+    const covers = (part, edge) => {
+      const { left, right } = part.getBoundingClientRect();
+      const opaque = !/^rgba|\/|transparent/.test(style(part).backgroundColor);
+      return opaque && left < edge && right > edge;
+    };
+    const isMarked = (box) => {
+      const edge = box.getBoundingClientRect().right - 3;
+      const parts = [...box.querySelectorAll("table, thead, tbody, tr, th, td")];
+      const shadows = style(box).backgroundImage.split("linear-gradient").length - 1;
+      return shadows >= 4 && !parts.some((part) => covers(part, edge));
+    };
+    const boxes = [...main.querySelectorAll("*")].filter(seen).filter(isCut);
+    return boxes.filter((box) => !isMarked(box)).map(name);
+  }
+
   // Formulas that are a stop though they cannot be scrolled, or can be and are no stop.
   function wrongStops() {
     const scrolls = (math) => {
@@ -223,6 +244,7 @@
     }),
     view: () => ({
       stickingOut: stickingOut(),
+      unmarkedCuts: unmarkedCuts(),
       figures: figures(),
       wrongStops: wrongStops(),
     }),

@@ -11,7 +11,7 @@ import pages
 
 CHAPTER = "chapters/01_theory.html"
 BOOK_STYLES = "_static/book.css"
-SEEN_ON_A_PHONE = {checks.width, checks.figures, checks.stops}
+SEEN_ON_A_PHONE = {checks.width, checks.cuts, checks.figures, checks.stops}
 PHONE = [(pages.PHONE, "light")]
 
 
@@ -164,6 +164,16 @@ PLANTED = {
         "scrolls sideways|sticking out",
     ),
     "cut text": (opens(LONG), checks.width, "cut or sticking out"),
+    "a wide box without a shadow": (
+        opens(f'<div style="overflow: auto"><pre>{"x " * 99}</pre></div>'),
+        checks.cuts,
+        "cut without a sign: <div",
+    ),
+    "a wide table before its shadow": (
+        heads("<style>td { background: #eee !important }</style>"),
+        checks.cuts,
+        "cut without a sign: <div",
+    ),
     "a slab of another colour": (
         figure('style="filter: invert(1)"'),
         checks.figures,

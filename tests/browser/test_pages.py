@@ -16,6 +16,7 @@ HOLDS = {
     "shows code and printed text without scrolling sideways": checks.code,
     "has one title and leaves no level of headings out": checks.headings,
     "has nothing that sticks out": checks.width,
+    "shows where something wide is cut": checks.cuts,
     "has figures that are legible in both themes": checks.figures,
     "has a stop at every formula that can be scrolled": checks.stops,
     "has no serious barrier": checks.barriers,

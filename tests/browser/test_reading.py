@@ -1,10 +1,9 @@
-"""What a reader does: search, copy, change the theme, go by keyboard, print."""
+"""What a reader does: copy, change the theme, go by keyboard, print."""
 
 import re
 
 import pytest
 
-import checks
 import pages
 
 CHAPTER = "chapters/01_theory.html"
@@ -12,30 +11,6 @@ UNFOLD = "document.querySelectorAll('details').forEach((fold) => { fold.open = t
 GROUND = "getComputedStyle(document.body).backgroundColor"
 THEME = "document.documentElement.dataset.theme"
 MODE_AND_THEME = "({ mode, theme } = document.documentElement.dataset, [mode, theme])"
-
-
-@pytest.fixture(params=["served", "from files"])
-def base(request):
-    """The book as a site, and as a folder of files, opened without a network."""
-    if request.param == "served":
-        return request.getfixturevalue("site")
-    return pages.HTML.as_uri() + "/"
-
-
-def test_search_finds_the_forget_gate_in_chapter_1_and_leads_there(chromium, base):
-    with pages.window(chromium, base) as seen:
-        page = seen.page
-        page.goto(base + "book/intro.html")
-        page.get_by_role("button", name="Search").first.click()
-        page.keyboard.type("forget gate")
-        page.keyboard.press("Enter")
-        results = page.locator("#search-results li > a")
-        found = results.filter(has_text="Theory").first
-        found.wait_for()
-        found.click()
-        page.wait_for_url(f"**/{CHAPTER}*")
-        assert page.locator("article h1").inner_text().startswith("1. Theory")
-        assert not checks.messages({"said": seen.said})
 
 
 def test_copy_buttons_copy_the_code_of_their_cell(chromium, site):
