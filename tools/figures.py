@@ -1,6 +1,7 @@
 """Draw the figures of the book's own pages into book/_static.
 
-Run it after a change in lstm/figures.
+Run it after a change in lstm/figures. The network that writes on a page is no drawing:
+the commands that make book/_static/interactive/writes_data.js stand at its beginning.
 """
 
 import json

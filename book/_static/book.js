@@ -64,14 +64,15 @@ paper.addEventListener("change", () => {
   dataset.theme = paper.matches ? "light" : chosen;
 });
 
-// Interactive figures: a page with a place for one loads what that needs. These are
-// classic scripts, which a page that was opened as a file may load, too.
-window.Interactive = {};
+// Interactive figures: a page with a place for one loads what that needs when the place
+// comes near. These are classic scripts, which a page that was opened as a file may load.
+window.Interactive = { load };
 const STATIC = document.currentScript.src.replace(/book\.js.*$/, "interactive/");
 const FIGURES = {
   step: { title: "One step of the cell, by hand", scripts: ["parts", "lstm", "step"] },
   gates: { title: "Stuck gates, on a wave of your own", scripts: ["parts", "lstm", "gates"] },
   roads: { title: "Roads back through time", scripts: ["parts", "lstm", "roads_data", "roads"] },
+  writes: { title: "A trained LSTM writes", scripts: ["parts", "lstm", "writer", "letters", "writes"] },
   shapes: { title: "The shape of every tensor", scripts: ["parts", "shapes", "calculator"] },
 };
 const loaded = {};
@@ -87,28 +88,41 @@ function load(name) {
   return loaded[name];
 }
 
-async function startFigures() {
+function awaitFigures() {
   const places = document.querySelectorAll(".interactive[data-figure]");
   if (!places.length) return;
   const look = document.createElement("link");
   Object.assign(look, { rel: "stylesheet", href: `${STATIC}interactive.css` });
   document.head.append(look);
+  const near = new IntersectionObserver(
+    (entries) => {
+      for (const { target, isIntersecting } of entries) {
+        if (!isIntersecting) continue;
+        near.unobserve(target);
+        startFigure(target);
+      }
+    },
+    { rootMargin: "600px" },
+  );
   for (const place of places) {
-    const { title, scripts } = FIGURES[place.dataset.figure];
-    for (const name of scripts) await load(name);
     const heading = document.createElement("p");
     heading.className = "title";
-    heading.textContent = title;
+    heading.textContent = FIGURES[place.dataset.figure].title;
     place.append(heading);
     place.setAttribute("role", "group");
-    place.setAttribute("aria-label", title);
-    Interactive[place.dataset.figure](place);
-    place.dataset.ready = "";
+    place.setAttribute("aria-label", heading.textContent);
+    near.observe(place);
   }
 }
 
+async function startFigure(place) {
+  for (const name of FIGURES[place.dataset.figure].scripts) await load(name);
+  Interactive[place.dataset.figure](place);
+  place.dataset.ready = "";
+}
+
 document.addEventListener("DOMContentLoaded", () => {
-  startFigures();
+  awaitFigures();
   nameFolds();
   listEntries();
   keepPunctuation();

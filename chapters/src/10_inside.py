@@ -463,6 +463,19 @@ brackets, in one unit and by the probe, and their kind likewise; and on the wrap
 part of "last of word". For the others the gap is small, or by the probe there is none.
 (Three seeds are in the next section.)
 
+On the book's pages a third network writes on from whatever you begin with. It was
+trained on the plain *Time Machine* by `lstm train text`, and `lstm export` brought its
+weights to the page. Each letter has the colour of one unit. A click on a letter, or the
+arrow keys, show the unit's gates and states there, and what the network expects next.
+
+<div class="interactive" data-figure="writes"></div>
+
+Three things to try. Take the unit that goes with the place in the word, and look at its
+forget gate after each space. Let it write at temperature 0, where it goes in circles
+(section 9.10), and at 1.5. Begin with words from the book and see how much is recited:
+underlined is what stands word for word in the pages it was trained on. But the control
+is missing there: the buttons name units that go with a feature, no more.
+
 ## 10.6 Without it
 
 Nor does a correlation show that a unit is *used*. The clock on the wall goes with the

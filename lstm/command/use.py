@@ -1,8 +1,9 @@
-"""The verbs that use what was trained: generate, evaluate."""
+"""The verbs that use what was trained: generate, evaluate, export."""
 
 import contextlib
 import json
 import sys
+from pathlib import Path
 
 import torch
 
@@ -10,6 +11,7 @@ from lstm import runs
 from lstm.command.train import report
 from lstm.command.verbs import add_device, add_verb
 from lstm.devices import pick_device
+from lstm.export import export
 from lstm.models import stream
 from lstm.training import evaluate
 
@@ -23,7 +25,7 @@ def show_evaluation(args):
     if args.json:
         print(json.dumps(task.measures(result)))
     else:
-        report(args.folder, task, result)
+        report(Path(args.folder), task, result)
 
 
 def write(args):
@@ -38,6 +40,15 @@ def write(args):
     for symbol in symbols:
         print(symbol, end="", flush=True)
     print()
+
+
+def write_script(args):
+    """Write a trained language model into a script, for a page that lets it write."""
+    with contextlib.redirect_stdout(sys.stderr):  # which data stand in
+        content = export(args.folder, args.output)
+    print(f"{'perplexity':20} {content['held_out']['perplexity']:.3f}")
+    print(f"{'bytes':20} {Path(args.output).stat().st_size:,}")
+    print(f"{'written':20} {args.output}")
 
 
 def add(verbs):
@@ -73,3 +84,13 @@ lstm evaluate run --json | python -m json.tool
     verb.add_argument("--part", choices=parts, default="test", help=text)
     verb.add_argument("--json", action="store_true", help="one JSON object")
     add_device(verb)
+
+    example = """\
+lstm export run --output writes_data.js
+lstm export run --output book/_static/interactive/writes_data.js
+"""
+    more = " One LSTM layer; 16-bit floats."
+    verb = add_verb(verbs, "export", write_script, more, examples=example)
+    verb.add_argument("folder", metavar="DIR", help="the folder of a run")
+    text = "the script to write, whole or not at all"
+    verb.add_argument("--output", required=True, metavar="FILE", help=text)

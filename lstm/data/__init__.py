@@ -8,7 +8,16 @@ from lstm.data.files import DataError, DataNotFoundError, Source, find
 from lstm.data.images import Images, load_images
 from lstm.data.memory import Adding, Copy, Parity, Recall
 from lstm.data.ngrams import NGrams
-from lstm.data.text import Vocab, clean, find_text, load_text, mask, read_text, windows
+from lstm.data.text import (
+    Vocab,
+    clean,
+    find_text,
+    load_text,
+    mask,
+    read_text,
+    recited,
+    windows,
+)
 
 __all__ = [
     "Adding",
@@ -31,5 +40,6 @@ __all__ = [
     "load_text",
     "mask",
     "read_text",
+    "recited",
     "windows",
 ]

@@ -21,6 +21,7 @@ TIME_MACHINE = Source(
 )
 EMBEDDED = Path(__file__).with_name("embedded.txt")
 CORPORA = ("time-machine", "embedded")
+PIECE = 16  # letters of a piece that counts as recited; of 12 a book has many twice
 
 
 def find_text(name=None):
@@ -157,3 +158,17 @@ def mask(sequences, rate, generator=None, ignore=-100):
     hidden = torch.rand(sequences.shape, generator=generator) < rate
     hidden = hidden.to(sequences.device)
     return sequences.masked_fill(hidden, 0), sequences.masked_fill(~hidden, ignore)
+
+
+def recited(text, source, length=PIECE):
+    """Which letters lie in a piece of `length` that stands word for word in `source`.
+
+    Raises ValueError for a length below 1.
+    """
+    if length < 1:
+        raise ValueError(f"a piece must hold at least 1 symbol, got {length}")
+    marks = [False] * len(text)
+    for start in range(len(text) - length + 1):
+        if text[start : start + length] in source:
+            marks[start : start + length] = [True] * length
+    return marks

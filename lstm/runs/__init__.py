@@ -4,7 +4,7 @@ A run is a folder. Its settings are plain values that lie beside the checkpoint,
 it can be gone on with, measured and asked to write, without being told what it is.
 """
 
-from lstm.runs.folder import SETTINGS, going_on, keep, saved, trained, writer
+from lstm.runs.folder import SETTINGS, going_on, keep, read, saved, trained, writer
 from lstm.runs.settings import CELLS, DEFAULTS, LAYERS, Settings
 from lstm.runs.tasks import TASKS, Digits, Text
 
@@ -19,6 +19,7 @@ __all__ = [
     "Text",
     "going_on",
     "keep",
+    "read",
     "saved",
     "trained",
     "writer",

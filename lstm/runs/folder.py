@@ -35,7 +35,7 @@ def going_on(folder, name, given):
     given: settings that were asked for; raises ValueError if the run has others, or its
     data are not what they were
     """
-    settings, facts = _read(folder)
+    settings, facts = read(folder)
     asked = replace(settings, **given).resolved()
     asked = {option: getattr(asked, option) for option in given} | {"task": name}
     if different := settings.differences(asked):
@@ -52,7 +52,7 @@ def trained(folder, device="cpu"):
     Raises FileNotFoundError if the folder holds no run; ValueError if it is damaged, or
     its data are not what they were.
     """
-    settings, facts = _read(Path(folder))
+    settings, facts = read(Path(folder))
     task = _task(folder, settings, facts)
     return task, _weights(Path(folder), task.model()).to(device)
 
@@ -62,7 +62,7 @@ def writer(folder, device="cpu"):
 
     Raises what `trained` raises; ValueError if it is a classifier.
     """
-    settings, facts = _read(Path(folder))
+    settings, facts = read(Path(folder))
     if settings.task != "text":
         raise ValueError(f"{folder} holds a classifier of {settings.task}: no writer")
     vocab = Vocab.of(facts["symbols"])
@@ -80,7 +80,8 @@ def _weights(folder, model):
     return model
 
 
-def _read(folder):
+def read(folder):
+    """The settings of a run and the facts of its data, as they lie in its folder."""
     path = folder / SETTINGS
     if not path.exists():
         raise FileNotFoundError(

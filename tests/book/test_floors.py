@@ -16,7 +16,7 @@ FLOORS = [
     ("show", {"figures"}),
     ("use", {"d2l", "models", "training"}),
     ("prove and look inside", {"bench", "inside", "parity", "runs"}),
-    ("study", {"studies"}),
+    ("study", {"export", "studies"}),
     ("command", {"command"}),
     ("door", {"__main__"}),
 ]

@@ -1,41 +1,14 @@
 """The interactive figures' arithmetic, in Node, is that of the package."""
 
 import itertools
-import json
 import math
-import shutil
-import subprocess
-from pathlib import Path
 
-import playwright
 import pytest
 import torch
 
 from lstm import shapes
 from lstm.steps import lstm_step
-
-FOLDER = Path(__file__).parents[2] / "book/_static/interactive"
-DRIVER = Path(playwright.__file__).parent / "driver"
-NODE = next(iter(sorted(DRIVER.glob("node*"))), None) or shutil.which("node")
-CALL = """
-const shared = require(process.argv[1]);
-const call = process.argv[2];
-let given = "";
-process.stdin.on("data", (piece) => (given += piece));
-process.stdin.on("end", () => {
-  const found = JSON.parse(given).map((each) => shared[call](...each));
-  console.log(JSON.stringify(found));
-});
-"""
-
-
-def call(file, name, cases):
-    """What a function of a file returns, for each list of arguments."""
-    command = [NODE, "-e", CALL, str(file), name]
-    given = json.dumps(cases)
-    done = subprocess.run(command, input=given, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+from node import FOLDER, call
 
 
 def step_cases():
@@ -64,6 +37,13 @@ def furthest(file):
 
 def test_a_step_is_lstm_step():
     assert furthest(FOLDER / "lstm.js") < 1e-6
+
+
+def test_a_step_on_a_letter_is_the_one_on_its_one_hot_vector():
+    given, _ = next(case for case in step_cases() if len(case[0][0]) == 3)
+    one_hot = [[[0, 0, 1], *given[1:]], [2, *given[1:]]]
+    of_vector, of_letter = call(FOLDER / "lstm.js", "step", one_hot)
+    assert of_vector == of_letter
 
 
 @pytest.mark.parametrize(

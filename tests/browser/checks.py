@@ -146,8 +146,9 @@ def barriers(page):
 
 
 def weight(page):
-    """What a page loads is light, MathJax's fonts left out."""
-    loaded = {url: n for url, _, n in page["requests"] if MATHJAX_FONTS not in url}
+    """What a page loads before anybody scrolls is light, MathJax's fonts left out."""
+    first = page["requests"][: page["at_load"]]
+    loaded = {url: n for url, _, n in first if MATHJAX_FONTS not in url}
     yield from heavier(WEIGHT, loaded)
 
 

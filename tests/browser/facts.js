@@ -194,8 +194,8 @@
     });
   }
 
-  // Blocks of code in which every letter looks like one in a block before: of 5,000
-  // coloured words it is enough to judge the contrast of each colour.
+  // Blocks of code, and letters of a coloured text, in which every letter looks like one
+  // in those before: of 5,000 words it is enough to judge the contrast of each colour.
   function alikeInColour() {
     const opacity = (element) => {
       const above = element.parentElement ? opacity(element.parentElement) : 1;
@@ -206,7 +206,7 @@
       return [color, fontSize, fontWeight, ground(element), opacity(element)].join();
     };
     const looks = new Set();
-    return [...document.querySelectorAll("pre")].filter(seen).filter((pre) => {
+    return [...document.querySelectorAll("pre, .letters > span")].filter(seen).filter((pre) => {
       const before = looks.size;
       for (const part of [pre, ...pre.querySelectorAll("*")]) looks.add(look(part));
       return looks.size === before;

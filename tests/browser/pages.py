@@ -24,6 +24,17 @@ SETTLED = """async (pause) => {
   await document.fonts.ready;
   await new Promise((done) => setTimeout(done, pause));
 }"""
+# Interactive figures start when they come near; then the page is at its top again
+STARTED = """async () => {
+  const waits = (place) =>
+    !("ready" in place.dataset) || place.querySelector(".letters:empty");
+  for (const place of document.querySelectorAll(".interactive[data-figure]"))
+    while (waits(place)) {
+      (place.querySelector(".letters") ?? place).scrollIntoView();
+      await new Promise((done) => setTimeout(done, 50));
+    }
+  scrollTo(0, 0);
+}"""
 RESIZED, CHANGED = 400, 100  # the theme answers a change of width after 300 ms
 # For what a reader sees first: mark title and first paragraph, and note when they are
 # painted; note whether a formula further down is typeset before one on the first screen
@@ -154,6 +165,8 @@ def read(chromium, base, folder, name, axe=None, views=VIEWS):
         page.goto(base + name)
         page.evaluate(SETTLED, CHANGED)
         facts = page.evaluate(f"{FACTS}.content()") | {"views": {}}
+        facts["at_load"] = len(seen.requests)
+        page.evaluate(STARTED)
         if axe:
             page.evaluate(axe)
         width, met = DESKTOP[0], set()

@@ -21,10 +21,11 @@ def base(request):
 def figure(page, address, name):
     """An interactive figure, started."""
     page.goto(address)
-    found = page.locator(f'.interactive[data-figure="{name}"][data-ready]')
-    found.wait_for()
-    found.scroll_into_view_if_needed()
-    return found
+    place = page.locator(f'.interactive[data-figure="{name}"]')
+    place.scroll_into_view_if_needed()
+    page.locator(f'.interactive[data-figure="{name}"][data-ready]').wait_for()
+    place.scroll_into_view_if_needed()
+    return place
 
 
 def said(place):

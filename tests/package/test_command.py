@@ -39,8 +39,8 @@ def test_as_a_program_it_helps():
     command = [sys.executable, "-m", "lstm", "--help"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stdout.startswith("usage: lstm")
-    verbs = "train", "generate", "evaluate", "data", "bench", "parity", "shapes"
-    for verb in verbs:
+    verbs = "train", "generate", "evaluate", "export", "data", "bench", "parity"
+    for verb in (*verbs, "shapes", "study"):
         assert f"\n    {verb} " in done.stdout
     assert "Find, fetch and verify the data" in done.stdout
 

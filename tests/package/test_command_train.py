@@ -227,6 +227,13 @@ def test_evaluate_json_is_one_object_of_names_and_numbers(run, trained):
     assert 0 <= measured["accuracy"] <= 1
 
 
+def test_evaluate_without_json_is_a_table_that_ends_with_the_weights(run, trained):
+    code, said, _ = run(f"evaluate {trained}")
+    assert code == 0
+    assert said.startswith("perplexity ")
+    assert said.endswith(f"{trained / 'model.pt'}\n")
+
+
 def test_evaluate_measures_the_part_that_is_asked_for(run, trained):
     counts = {
         part: json.loads(run(f"evaluate {trained} --json --part {part}")[1])["count"]
@@ -372,7 +379,9 @@ def test_tensorboard_is_written_into_the_folder(run, story, tmp_path, monkeypatc
 # help
 
 
-@pytest.mark.parametrize("verb", ["train text", "train digits", "generate", "evaluate"])
+@pytest.mark.parametrize(
+    "verb", ["train text", "train digits", "generate", "evaluate", "export"]
+)
 def test_help_teaches_by_examples_that_the_parser_understands(run, verb):
     from lstm.command import parser
 

@@ -15,6 +15,7 @@ from lstm.data import (
     load_text,
     mask,
     read_text,
+    recited,
     text,
     windows,
 )
@@ -215,3 +216,15 @@ def test_a_vocabulary_is_made_of_its_symbols_again():
     again = Vocab.of(vocab.symbols[1:])
     assert again.symbols == vocab.symbols
     assert torch.equal(again.encode("again"), vocab.encode("again"))
+
+
+def test_what_stands_word_for_word_in_a_source_is_recited_in_pieces():
+    marks = recited("the sun. a sun set", "look, the sun set", 5)
+    assert "".join("x" if mark else "." for mark in marks) == "xxxxxxx...xxxxxxxx"
+    assert recited("sun", "the sun", 4) == [False] * 3
+    assert recited("", "the sun", 4) == []
+
+
+def test_a_piece_recited_holds_a_symbol_at_least():
+    with pytest.raises(ValueError, match="at least 1 symbol, got 0"):
+        recited("sun", "the sun", 0)

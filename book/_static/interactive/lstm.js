@@ -1,27 +1,33 @@
 // One step of an LSTM, as `lstm_step` of lstm/steps.py has it, for one vector.
 //
-// x: D numbers   state: [h, c], H each   weights: w_ih (4H x D), w_hh (4H x H), b_ih and
-// b_hh (4H), rows one behind the other, the gates in the order i, f, g, o
+// x: D numbers, or the place of the 1 in a one-hot vector   state: [h, c], H each
+// weights: w_ih (4H x D), w_hh (4H x H), b_ih and b_hh (4H), rows one behind the other,
+// the gates in the order i, f, g, o; arrays of any type
 (function (root) {
   const sigmoid = (z) => 1 / (1 + Math.exp(-z));
 
-  function sums(row, x, h, { w_ih, w_hh, b_ih, b_hh }) {
-    let sum = b_ih[row] + b_hh[row];
-    for (let k = 0; k < x.length; ++k) sum += w_ih[row * x.length + k] * x[k];
-    for (let k = 0; k < h.length; ++k) sum += w_hh[row * h.length + k] * h[k];
+  // A row of a matrix times a vector; of a one-hot vector a look-up
+  function product(matrix, row, columns, x) {
+    const start = row * columns;
+    if (typeof x === "number") return matrix[start + x];
+    let sum = 0;
+    for (let k = 0; k < columns; ++k) sum += matrix[start + k] * x[k];
     return sum;
   }
 
   // The gates and the new state: {i, f, g, o, h, c}, arrays of H
-  function step(x, [h, c], weights) {
+  function step(x, [h, c], { w_ih, w_hh, b_ih, b_hh }) {
     const H = h.length;
-    const found = { i: [], f: [], g: [], o: [], h: [], c: [] };
+    const D = w_ih.length / (4 * H);
+    const found = {};
+    for (const name of ["i", "f", "g", "o", "h", "c"]) found[name] = new Float64Array(H);
+    const sum = (row) =>
+      b_ih[row] + b_hh[row] + product(w_ih, row, D, x) + product(w_hh, row, H, h);
     for (let u = 0; u < H; ++u) {
-      const [i, f, g, o] = [0, 1, 2, 3].map((k) => sums(k * H + u, x, h, weights));
-      found.i[u] = sigmoid(i);
-      found.f[u] = sigmoid(f);
-      found.g[u] = Math.tanh(g);
-      found.o[u] = sigmoid(o);
+      found.i[u] = sigmoid(sum(u));
+      found.f[u] = sigmoid(sum(H + u));
+      found.g[u] = Math.tanh(sum(2 * H + u));
+      found.o[u] = sigmoid(sum(3 * H + u));
       found.c[u] = found.f[u] * c[u] + found.i[u] * found.g[u];
       found.h[u] = found.o[u] * Math.tanh(found.c[u]);
     }
@@ -49,7 +55,7 @@
     return { whole, direct: F ** d, share: F + q > 0 ? (F / (F + q)) ** d : 1 };
   }
 
-  const shared = { sigmoid, step, forced, roads };
+  const shared = { sigmoid, product, step, forced, roads };
   if (typeof module === "object") module.exports = shared;
   else root.LSTM = shared;
 })(this);

@@ -8,7 +8,7 @@
       else if (value === true) element.setAttribute(name, "");
       else if (value !== false && value !== undefined) element.setAttribute(name, value);
     }
-    element.append(...children);
+    element.append(...children.filter((child) => child !== undefined));
     return element;
   }
 
