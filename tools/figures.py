@@ -19,9 +19,10 @@ def main(folder=STATIC):
     path = folder / "lstm_cell.svg"
     with plt.rc_context({"svg.hashsalt": "the same bytes each time"}):
         drawn = lstm_cell("whole", words=True)
-        drawn.savefig(path, metadata={"Date": None, "Creator": None})
+        whole = {"bbox_inches": "tight", "pad_inches": 0.05}
+        drawn.savefig(path, metadata={"Date": None, "Creator": None}, **whole)
         preview = path.with_suffix(".png")  # for those who link to the book
-        drawn.savefig(preview, dpi=200, metadata={"Software": None})
+        drawn.savefig(preview, dpi=200, metadata={"Software": None}, **whole)
         plt.close(drawn)
     write_roads(folder / "interactive/roads_data.js")
     return [path]
