@@ -274,19 +274,24 @@ def test_any_floating_type_gives_what_torch_gives(kind, dtype):
 def test_autocast_gives_nearly_the_same_gradients_too(kind):
     ours, theirs = pair(kind, 3, 5, dtype=torch.float32, num_layers=2)
     x = torch.randn(7, 2, 3, requires_grad=True)
+    exact = theirs(x)[0]
     found = []
     for layer in (ours, theirs):
-        with torch.autocast("cpu", dtype=torch.bfloat16):
-            output, _ = layer(x)
-            half, _ = layer(
-                x.bfloat16()
-            )  # another type than the weights', allowed here
+        try:
+            with torch.autocast("cpu", dtype=torch.bfloat16):
+                output, _ = layer(x)
+                # another type than the weights', allowed here
+                half, _ = layer(x.bfloat16())
+        except RuntimeError as error:
+            # torch's LSTM has no bfloat16 on a processor without AVX-512
+            assert layer is theirs
+            assert "could not create a primitive" in str(error)
+            output = half = exact
         gradient = torch.autograd.grad(output.float().sum(), x)[0]
         found.append([output, half, gradient])
     # torch's LSTM gives bfloat16 where it calls oneDNN, and float32 elsewhere
     assert [t.dtype for t in found[0][:2]] == [torch.float32, torch.bfloat16]
     assert_close(*found, rtol=0, atol=0.03, check_dtype=False)
-    exact = theirs(x)[0]
     assert 0 < (found[0][0] - exact).abs().max() < 0.03  # and it did round
 
 

@@ -11,7 +11,15 @@ from torch import nn
 from torch.testing import assert_close
 from torch.utils.data import DataLoader, TensorDataset
 
-from lstm import LanguageModel, SequenceClassifier, TrainConfig, evaluate, fit, score
+from lstm import (
+    LSTM,
+    LanguageModel,
+    SequenceClassifier,
+    TrainConfig,
+    evaluate,
+    fit,
+    score,
+)
 from lstm.training import tensorboard
 from tensors import Elsewhere
 
@@ -269,13 +277,27 @@ def test_without_a_clip_the_gradient_stays_as_it_is_and_its_norm_is_told():
 
 
 def test_in_bfloat16_products_are_rounded_and_it_still_learns():
-    full, half = classifier(), classifier()
+    # torch's own layer has no bfloat16 on a processor without AVX-512
+    full, half = (SequenceClassifier(LSTM(5, 8, batch_first=True), 2) for _ in range(2))
     half.load_state_dict(full.state_dict())
     data, settings = list(batches()), {"steps": 60, "lr": 2e-2}
     exact = fit(full, data, TrainConfig(**settings)).losses
     rounded = fit(half, data, TrainConfig(**settings, precision="bfloat16")).losses
     assert 0 < abs(exact[0] - rounded[0]) < 1e-2
     assert sum(rounded[-10:]) < 0.8 * sum(rounded[:10])
+
+
+def test_a_processor_without_such_products_is_named():
+    class Refusing(nn.Linear):
+        def forward(self, inputs):
+            raise RuntimeError("could not create a primitive descriptor for the LSTM")
+
+    model = SequenceClassifier(nn.LSTM(5, 8, batch_first=True), 2)
+    model.linear = Refusing(8, 2)
+    with pytest.raises(RuntimeError, match="no bfloat16 on this processor"):
+        fit(model, list(batches()), TrainConfig(steps=1, precision="bfloat16"))
+    with pytest.raises(RuntimeError, match="could not create a primitive"):
+        fit(model, list(batches()), TrainConfig(steps=1))
 
 
 class Remembering(nn.Module):
