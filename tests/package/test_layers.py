@@ -284,8 +284,8 @@ def test_autocast_gives_nearly_the_same_gradients_too(kind):
                 half, _ = layer(x.bfloat16())
         except RuntimeError as error:
             # torch's LSTM has no bfloat16 on a processor without AVX-512
-            assert layer is theirs
-            assert "could not create a primitive" in str(error)
+            if layer is ours or "could not create a primitive" not in str(error):
+                raise
             output = half = exact
         gradient = torch.autograd.grad(output.float().sum(), x)[0]
         found.append([output, half, gradient])
