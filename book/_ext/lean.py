@@ -87,6 +87,14 @@ def drop_mathjax(app, page, template, context, doctree):
         scripts[:] = [s for s in scripts if "mathjax/" not in str(s.filename)]
 
 
+def defer(app, page, template, context, doctree):
+    """Have no script waited for but the one that those within the page refer to."""
+    for script in context.get("script_files", []):
+        name = str(script.filename or "")
+        if name and not name.endswith("documentation_options.js"):
+            script.attributes["defer"] = "defer"
+
+
 def unwrap(app, page, template, context, doctree):
     """Leave out the spans of names and punctuation, which have the code's own colour.
 
@@ -119,6 +127,7 @@ def make_lean(app, exception):
 
 def setup(app):
     app.connect("html-page-context", drop_mathjax, priority=900)
+    app.connect("html-page-context", defer, priority=900)
     app.connect("html-page-context", unwrap)
     app.connect("build-finished", make_lean)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

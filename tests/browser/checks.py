@@ -11,15 +11,9 @@ import pages
 
 WEIGHT = 1_500_000  # bytes that a page loads
 OPENING = 250_000  # bytes before the first paragraph is painted; chapter 1: 233,776
+MOVED = 0.05  # cumulative layout shift; below 0.1 is called good
 INLINE = 400  # letters of a script within the head; the longest, for the theme: 282
-FIRST_SCRIPTS = {  # Sphinx's and the theme's, together 30 kB
-    "documentation_options.js",
-    "doctools.js",
-    "sphinx_highlight.js",
-    "clipboard.min.js",
-    "copybutton.js",
-    "sphinx-book-theme.js",
-}
+FIRST_SCRIPTS = {"documentation_options.js"}  # those within the page refer to it
 MATHJAX_FONTS = "/mathjax/output/chtml/fonts/woff-v2/"
 DRAWN = (".png", ".jpg")
 SEVERE = ("serious", "critical")
@@ -55,6 +49,21 @@ def links(page, read, folder):
 def images(page):
     """Every image is there."""
     return [i["address"] for i in page["images"] if not i["width"]]
+
+
+def arrival(page):
+    """Pictures say their size; all but the first of a page come when they are near."""
+    for n, picture in enumerate(page["pictures"]):
+        if not picture["sized"]:
+            yield f"{picture['address']}: the page moves when it comes"
+        if n > 0 and not picture["lazy"]:
+            yield f"{picture['address']}: comes at once"
+
+
+def steadiness(page):
+    """What is seen does not move while the page is loaded and read through."""
+    if page["moved"] > MOVED:
+        yield f"layout shift {page['moved']:.3f}"
 
 
 def descriptions(page):
@@ -146,9 +155,8 @@ def barriers(page):
 
 
 def weight(page):
-    """What a page loads before anybody scrolls is light, MathJax's fonts left out."""
-    first = page["requests"][: page["at_load"]]
-    loaded = {url: n for url, _, n in first if MATHJAX_FONTS not in url}
+    """What a page loads, read to its end, is light, MathJax's fonts left out."""
+    loaded = {url: n for url, _, n in page["requests"] if MATHJAX_FONTS not in url}
     yield from heavier(WEIGHT, loaded)
 
 
@@ -163,7 +171,7 @@ def opening(page):
 
 
 def scripts(page):
-    """No script keeps a page from being painted, but for the small ones listed here."""
+    """No script keeps a page from being painted, but for a small one."""
     for url in page["blocking"]:
         if file_name(url).endswith(".js") and file_name(url) not in FIRST_SCRIPTS:
             yield f"is waited for: {url}"

@@ -19,6 +19,15 @@
     }));
   }
 
+  // How pictures come, before any is asked for.
+  function pictures() {
+    return [...document.images].map((image) => ({
+      address: image.src,
+      sized: image.hasAttribute("width") && image.hasAttribute("height"),
+      lazy: image.loading === "lazy",
+    }));
+  }
+
   function maths() {
     const written = /\\[([a-zA-Z]|\$\$|\$[^$\n]+\$|:::|\{[a-z-]+\}`|```/;
     const raw = [];
@@ -231,6 +240,7 @@
   }
 
   return {
+    pictures,
     content: () => ({
       ids: [...document.querySelectorAll("[id], a[name]")].map((e) => e.id || e.name),
       links: [...document.querySelectorAll("a[href], link[href]")].map((e) => e.href),

@@ -36,6 +36,27 @@ STARTED = """async () => {
   scrollTo(0, 0);
 }"""
 RESIZED, CHANGED = 400, 100  # the theme answers a change of width after 300 ms
+# How far what a reader sees has moved by itself; then all pictures are there
+STILL = """
+window.moved = 0;
+new PerformanceObserver((list) => {
+  for (const entry of list.getEntries())
+    if (!entry.hadRecentInput) moved += entry.value;
+}).observe({ type: "layout-shift", buffered: true });
+"""
+READ_THROUGH = """async () => {
+  for (let top = 0; top < document.body.scrollHeight; top += innerHeight) {
+    scrollTo(0, top);
+    await new Promise((drawn) => requestAnimationFrame(() => setTimeout(drawn, 20)));
+  }
+  const come = (image) => {
+    image.loading = "eager";
+    return image.decode().catch(() => {}); // one that is missing is complained of
+  };
+  await Promise.all([...document.images].map(come));
+  scrollTo(0, 0);
+  return moved;
+}"""
 # For what a reader sees first: mark title and first paragraph, and note when they are
 # painted; note whether a formula further down is typeset before one on the first screen
 WATCH = """
@@ -162,11 +183,14 @@ def read(chromium, base, folder, name, axe=None, views=VIEWS):
     """
     with window(chromium, base) as seen:
         page = seen.page
+        page.add_init_script(STILL)
         page.goto(base + name)
         page.evaluate(SETTLED, CHANGED)
-        facts = page.evaluate(f"{FACTS}.content()") | {"views": {}}
-        facts["at_load"] = len(seen.requests)
+        pictures = page.evaluate(f"{FACTS}.pictures()")
+        moved = page.evaluate(READ_THROUGH)
         page.evaluate(STARTED)
+        facts = page.evaluate(f"{FACTS}.content()") | {"views": {}}
+        facts |= {"pictures": pictures, "moved": moved}
         if axe:
             page.evaluate(axe)
         width, met = DESKTOP[0], set()

@@ -83,7 +83,7 @@ def opens(html):
 
 def figure(attributes):
     """A fault of the first figure."""
-    return r'<img alt="[^"]+" src="\.\./_images', f'<img {attributes} src="../_images'
+    return r'<img ([^>]*)alt="[^"]+" src="', rf'<img \1{attributes} src="'
 
 
 def section(level):
@@ -94,6 +94,9 @@ def section(level):
 LONG = (
     '<div style="width: 50px; overflow: hidden; white-space: nowrap">a long line</div>'
 )
+PUSH = """addEventListener("load", () => setTimeout(() => {
+  document.querySelector("article").style.paddingTop = "300px";
+}, 30))"""
 PLANTED = {
     "a broken link": (
         ('href="02_scratch.html"', 'href="02_lost.html"'),
@@ -165,15 +168,26 @@ PLANTED = {
     ),
     "cut text": (opens(LONG), checks.width, "cut or sticking out"),
     "a wide box without a shadow": (
-        opens(f'<div style="overflow: auto"><pre>{"x " * 99}</pre></div>'),
+        opens(f"<pre>{'x' * 120}</pre>"),
         checks.cuts,
-        "cut without a sign: <div",
+        "cut without a sign: <pre",
     ),
     "a wide table before its shadow": (
         heads("<style>td { background: #eee !important }</style>"),
         checks.cuts,
         "cut without a sign: <div",
     ),
+    "a picture without its size": (
+        (r'width="\d+" height="\d+" (decoding)', r"\1"),
+        checks.arrival,
+        "png: the page moves when it comes",
+    ),
+    "a picture from below at once": (
+        ('loading="lazy"', ""),
+        checks.arrival,
+        "png: comes at once",
+    ),
+    "text that moves": (heads(f"<script>{PUSH}</script>"), checks.steadiness, "shift"),
     "a slab of another colour": (
         figure('style="filter: invert(1)"'),
         checks.figures,

@@ -10,6 +10,8 @@ HOLDS = {
     "reports no error and no warning": checks.messages,
     "has the places to which its links lead": checks.links,
     "has every image": checks.images,
+    "loads a picture when it is near, in a place of its size": checks.arrival,
+    "does not move while it is read": checks.steadiness,
     "describes every image in words": checks.descriptions,
     "has every formula typeset": checks.maths,
     "has a sign in every icon": checks.icons,
@@ -22,7 +24,7 @@ HOLDS = {
     "has no serious barrier": checks.barriers,
     "is light": checks.weight,
     "is light up to its first paragraph": checks.opening,
-    "waits for no script but the small ones listed": checks.scripts,
+    "waits for no script but a small one": checks.scripts,
 }
 
 

@@ -176,3 +176,15 @@ def test_paper_is_light_without_bars_and_cuts_nothing(chromium, site, name):
         assert cut == {"page": 0, "out": []}
         page.emulate_media(media="screen")
         page.wait_for_function(f"{THEME} === 'dark'")
+
+
+def test_paper_has_the_pictures_that_were_not_yet_near(chromium, site, tmp_path):
+    there = "[...document.images].filter((image) => image.complete).length"
+    shown = re.compile(rb"/Subtype ?/Image")
+    with pages.window(chromium, site) as seen:
+        page = seen.page
+        page.goto(site + CHAPTER)
+        pictures, come = page.locator("img").count(), page.evaluate(there)
+        assert come < pictures
+        page.pdf(path=tmp_path / "chapter.pdf")
+        assert len(shown.findall((tmp_path / "chapter.pdf").read_bytes())) >= pictures
