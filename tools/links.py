@@ -5,7 +5,7 @@ notebook each is a link to that very place, relative, as Jupyter and the built p
 follow it. So a source stays readable, and a number that leads nowhere is an error.
 
     chapter     the page
-    section     its heading, as Jupyter names it
+    section     its heading, as Jupyter names it; in tables by a column "section"
     equation    an anchor that is put before it
     paper       its entry in the bibliography
     term        its entry in the glossary, once in a chapter
@@ -37,6 +37,7 @@ APART = re.compile(
     r"\\begin\{.*?\\end\{\w+\*?\}|^#.*?$",
     re.M | re.S,
 )
+COLUMN = re.compile(r"^\|.*\|\n\|[-: |]+\|\n(?:\|.*\|\n?)+", re.M)
 YEAR = r",?\s+\(?\d{4}\)?"
 
 
@@ -52,12 +53,28 @@ def link(text, here, terms=None):
     Raises ValueError for a chapter or a section that is not there.
     """
     terms = {} if terms is None else terms
+    text = COLUMN.sub(lambda found: listed(found.group(), here), text)
     pieces, end = [], 0
     for apart in APART.finditer(text):
         pieces += [linked(text[end : apart.start()], here, terms)]
         pieces += [cited(apart.group(), here)]
         end = apart.end()
     return anchored("".join([*pieces, linked(text[end:], here, terms)]))
+
+
+def listed(table, here):
+    """A table; the numbers in its column "section", if it has one, as links."""
+    rows = [row.split("|") for row in table.split("\n")]
+    heads = [cell.strip() for cell in rows[0]]
+    if "section" in heads:
+        k = heads.index("section")
+        for row in (row for row in rows[2:] if len(row) > k):
+            row[k] = re.sub(
+                rf"(?<!\S){NUMBER}(?=[,\s])",
+                lambda n: to(n.group(), where("section", n.group()), here),
+                row[k],
+            )
+    return "\n".join("|".join(row) for row in rows)
 
 
 def linked(prose, here, terms):

@@ -66,6 +66,19 @@ def test_a_term_is_linked_where_it_stands_first():
     assert links.link("a gate", HERE, terms) == "a gate"
 
 
+def test_in_a_table_a_column_of_sections_leads_there_and_no_other_number_does():
+    head = "| trap | at | section |\n|---|---|---|\n"
+    table = f"{head}| `a` | 1.9 | 1.5, 1.9 |\n| b | 1.5 |  |\n"
+    links_ = f"[1.5]({FIVE}), [1.9]({NINE})"
+    assert links.link(table, HERE) == (
+        f"{head}| `a` | 1.9 | {links_} |\n| b | 1.5 |  |\n"
+    )
+    other = table.replace("section", "value")
+    assert links.link(other, HERE) == other
+    with pytest.raises(ValueError, match="no section 1.99"):
+        links.link(table.replace("1.5, 1.9", "1.99"), HERE)
+
+
 def test_solutions_lead_up():
     found = links.link("section 1.9", CHAPTERS / "solutions/07_gradients.ipynb")
     assert found == f"[section 1.9](../{NINE})"
