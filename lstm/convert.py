@@ -1,4 +1,4 @@
-"""PyTorch's state_dicts <-> the study notes' parameters, Keras's arrays, ONNX's tensors.
+"""PyTorch's state_dicts <-> the notes' parameters, Keras's arrays, ONNX's tensors.
 
 V vocabulary size   D input size   H hidden size
 G number of gates: 4 in an LSTM, 3 in a GRU, 1 in a plain RNN
@@ -128,8 +128,9 @@ def from_keras(weights, reset_after=True, suffix="_l0"):
     default; with False the weights fit `gru_step_reset_before`, and nothing in torch.
     suffix: of the names, "_l1" for a second layer, "_l0_reverse" for a second direction
     ->   weight_ih (GH, D), weight_hh (GH, H), bias_ih, bias_hh (GH), in torch's order
-    It holds for Keras's own activations, tanh and sigmoid. Raises ValueError for another
-    number of arrays, shapes that are no layer's, or a bias of the other form.
+    It holds for Keras's own activations, tanh and sigmoid.
+    Raises ValueError for another number of arrays, shapes that are no layer's, or a bias
+    of the other form.
     """
     kernel, recurrent, *biases = arrays(weights)
     kind, hidden = keras_kind(kernel, recurrent)
@@ -147,7 +148,7 @@ def to_keras(state, reset_after=True, suffix="_l0"):
     `from_keras`; a GRU's weights do not say which form they are meant for
     ->   [kernel, recurrent_kernel, bias], or without the bias if the layer has none
     Where Keras has one bias a gate, torch's two are added.
-    Raises ValueError if there is no such layer in the state_dict, or it has a projection.
+    Raises ValueError if the state_dict holds no such layer, or one with a projection.
     """
     w_ih, w_hh, *biases = layer_tensors(state, suffix)
     kind = GATES[len(w_hh) // w_hh.shape[1]]
@@ -242,6 +243,6 @@ def refusal(shape, reset_after):
             "reset_after=False you get weights for lstm.gru_step_reset_before"
         )
     return (
-        f"a bias of shape {shape} is a GRU's with reset_after=True: it fits torch.nn.GRU "
-        "and not gru_step_reset_before; leave reset_after as it is"
+        f"a bias of shape {shape} is a GRU's with reset_after=True: it fits "
+        "torch.nn.GRU and not gru_step_reset_before; leave reset_after as it is"
     )

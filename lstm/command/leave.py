@@ -7,7 +7,7 @@ from lstm.command.verbs import add_verb
 
 
 def export(args):
-    """Write a trained language model as an ONNX file, and see that it computes the same."""
+    """Write a trained language model as an ONNX file that computes the same."""
     model, vocab = runs.writer(args.folder)
     about = {"symbols": json.dumps(vocab.symbols, ensure_ascii=False)}
     apart = outside.export_onnx(model, args.output, args.half, about)

@@ -95,8 +95,8 @@ def verdicts(rows, columns, cells, words):
     black = Pen(axis, fontsize=9)
     top = size[1] - 1.0
     for k, column in enumerate(columns):
-        words = {"fontsize": 8.5, "linespacing": 1.3}
-        black.label(label + (k + 0.5) * wide, top + 0.45, parted(column), **words)
+        small = {"fontsize": 8.5, "linespacing": 1.3}
+        black.label(label + (k + 0.5) * wide, top + 0.45, parted(column), **small)
     for n, row in enumerate(rows):
         y = top - (n + 1) * 0.62
         black.label(label - 0.2, y + 0.31, row, ha="right")

@@ -45,7 +45,7 @@ def export_onnx(model, path, half=False, about=None):
     """
     if lacking := missing():
         raise ModuleNotFoundError(
-            f"to export to ONNX, install what is missing: pip install {' '.join(lacking)}"
+            f"to export, install what is missing: pip install {' '.join(lacking)}"
         )
     path = writable(path)
     sizes, *_ = parts(model)  # what cannot be exported is not copied first
@@ -62,16 +62,20 @@ def writable(path):
     """The path, if a file may come to be there; else an OSError that says why not."""
     path = Path(path).expanduser()
     if path.is_dir():
-        raise IsADirectoryError(f"cannot write {path}: it is a folder; name a file in it")
+        raise IsADirectoryError(
+            f"cannot write {path}: it is a folder: name a file in it"
+        )
     if not path.parent.is_dir():
         raise FileNotFoundError(f"cannot write {path}: {path.parent} is no folder")
     if not os.access(path.parent, os.W_OK):
-        raise PermissionError(f"cannot write {path}: {path.parent} may not be written to")
+        raise PermissionError(
+            f"cannot write {path}: {path.parent} may not be written to"
+        )
     return path
 
 
 def rounded(model, half):
-    """A copy on the CPU, in eval mode, in 32 bits, its weights rounded to 16 if half."""
+    """A copy on the CPU, in eval mode, in 32 bits, rounded to 16 if half."""
     model = copy.deepcopy(model).cpu().float().eval()
     for name, p in model.named_parameters() if half else ():
         p.data = p.data.half().float()

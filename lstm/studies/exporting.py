@@ -60,7 +60,7 @@ def points():
 def measure(case, way):
     """Export one layer in one way, and run the file at the sizes that it should take.
 
-    ->   {"outcome": a key of OUTCOMES, "why": the error's first line, or "", "nodes": of
+    ->   {"outcome": a key of OUTCOMES, "why": what the error says, or "", "nodes": of
     the graph, or None, "apart": the largest difference from torch, or None, and the
     "versions" of what took part}
     Raises ModuleNotFoundError without what is NEEDED.

@@ -9,7 +9,7 @@ from lstm import outside, runs
 from lstm.command import main
 from lstm.models import generate
 
-pytest.importorskip("onnx")
+onnx = pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
 STORY = "it was a dark and stormy night, and the rain fell in torrents. " * 12
 
@@ -49,6 +49,8 @@ def test_the_file_writes_on_as_the_model_does_with_the_vocabulary_it_brings(
     code, said, moaned = run(f"export-onnx {trained} --output {path} {half}")
     assert (code, moaned) == (0, "")
     assert said.startswith(f"written: {path}, within ")
+    kinds = {tensor.data_type for tensor in onnx.load(path).graph.initializer}
+    assert (onnx.TensorProto.FLOAT16 in kinds) == bool(half)
     running = outside.session(path)
     symbols = json.loads(running.get_modelmeta().custom_metadata_map["symbols"])
     state, text = [torch.zeros(1, 1, 8)] * 2, "dark"
@@ -64,7 +66,10 @@ def test_the_file_writes_on_as_the_model_does_with_the_vocabulary_it_brings(
     ("line", "said"),
     [
         ("{run} --output {tmp}", "error: cannot write {tmp}: it is a folder"),
-        ("{run} --output {tmp}/a/b.onnx", "error: cannot write {tmp}/a/b.onnx: {tmp}/a"),
+        (
+            "{run} --output {tmp}/a/b.onnx",
+            "error: cannot write {tmp}/a/b.onnx: {tmp}/a",
+        ),
         ("{tmp} --output {tmp}/b.onnx", "error: {tmp} holds no run"),
         ("{run}", "the following arguments are required: --output"),
     ],

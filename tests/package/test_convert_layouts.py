@@ -1,4 +1,4 @@
-"""Keras's and ONNX's layouts: the same numbers by their documented equations, both ways.
+"""Keras's and ONNX's layouts: the same numbers by their own equations, both ways.
 
 No Keras is needed: its equations stand here in NumPy, gate by gate.
 """

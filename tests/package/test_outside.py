@@ -1,4 +1,4 @@
-"""Models as ONNX files: ONNX Runtime computes what torch does, or nothing is written."""
+"""Models as ONNX files: ONNX Runtime computes the same, or nothing is written."""
 
 import os
 
@@ -124,7 +124,9 @@ def test_the_file_is_plain_and_old_enough_for_others(path):
     assert read.opset_import[0].version == graphs.OPSET <= 17
     assert [i.name for i in read.graph.input] == ["symbols", "h_0", "c_0"]
     assert [o.name for o in read.graph.output] == ["scores", "h_n", "c_n"]
-    length, batch = (d.dim_param for d in read.graph.input[0].type.tensor_type.shape.dim)
+    length, batch = (
+        d.dim_param for d in read.graph.input[0].type.tensor_type.shape.dim
+    )
     assert (length, batch) == ("L", "N")
 
 
@@ -161,12 +163,14 @@ def test_the_state_that_comes_out_is_compared_too(path, monkeypatch):
 
 
 def test_a_folder_that_is_not_there_is_named(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"cannot write .*model\.onnx: .* no fold"):
+    with pytest.raises(
+        FileNotFoundError, match=r"cannot write .*model\.onnx: .* no fold"
+    ):
         outside.export_onnx(nn.LSTM(D, H), tmp_path / "nowhere" / "model.onnx")
 
 
 def test_a_folder_in_the_files_place_is_named(tmp_path):
-    with pytest.raises(IsADirectoryError, match="it is a folder; name a file in it"):
+    with pytest.raises(IsADirectoryError, match="it is a folder: name a file in it"):
         outside.export_onnx(nn.LSTM(D, H), tmp_path)
 
 
@@ -183,7 +187,9 @@ def test_a_folder_that_may_not_be_written_to_is_named(path, monkeypatch):
 
 
 def test_a_projection_is_refused_with_a_way_out(path):
-    with pytest.raises(ValueError, match=r"no projection, got proj_size=2: let torch\."):
+    with pytest.raises(
+        ValueError, match=r"no projection, got proj_size=2: let torch\."
+    ):
         outside.export_onnx(nn.LSTM(D, H, proj_size=2), path)
     assert not path.exists()
 
@@ -193,7 +199,9 @@ def test_a_projection_is_refused_with_a_way_out(path):
     [(nn.Linear(2, 2), "got Linear"), (nn.RNN(2, 2, nonlinearity="relu"), "RNN_RELU")],
 )
 def test_another_kind_of_model_is_named(model, said, path):
-    with pytest.raises(TypeError, match=rf"expected an LSTM, GRU or RNN of tanh.*{said}"):
+    with pytest.raises(
+        TypeError, match=rf"expected an LSTM, GRU or RNN of tanh.*{said}"
+    ):
         outside.export_onnx(model, path)
 
 
