@@ -129,8 +129,8 @@ def from_keras(weights, reset_after=True, suffix="_l0"):
     suffix: of the names, "_l1" for a second layer, "_l0_reverse" for a second direction
     ->   weight_ih (GH, D), weight_hh (GH, H), bias_ih, bias_hh (GH), in torch's order
     It holds for Keras's own activations, tanh and sigmoid.
-    Raises ValueError for another number of arrays, shapes that are no layer's, or a bias
-    of the other form.
+    Raises ValueError for another number of arrays, shapes that are no layer's, or a
+    bias of the other form.
     """
     kernel, recurrent, *biases = arrays(weights)
     kind, hidden = keras_kind(kernel, recurrent)

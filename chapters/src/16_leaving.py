@@ -33,6 +33,7 @@ core.
 import json
 import statistics
 import tempfile
+import textwrap
 import time
 from pathlib import Path
 
@@ -345,7 +346,7 @@ for given in ([kernel, recurrent[:4], bias], [kernel, recurrent, bias[:15]], [ke
     try:
         lstm.from_keras(given)
     except ValueError as error:
-        print(error)
+        print(textwrap.fill(str(error), 80))
 
 # %% [markdown]
 r"""
@@ -421,10 +422,12 @@ Read it by columns.
 - **torch's layer by dynamo** becomes real LSTM and GRU nodes, one for each layer, and
   is the same wherever lengths are fixed, with any batch, too. A projection is written
   as an LSTM node that does not know it, and fails at its first step: the node wants the
-  cell as short as the hidden state. And where any length was asked for, the export ends
-  well, the file even names its axis `length`, and inside stands a Reshape to the 3
-  steps of the example. That is the dangerous kind: nothing is wrong until the first
-  sequence of 7 steps comes.
+  cell as short as the hidden state. And where any length was asked for, the export
+  ends well, and the file fails when the first sequence of 7 steps comes. In a fresh
+  process the file even names its axis `length`, and inside stands a Reshape to the 3
+  steps of the example; after other exports in the same process we have also seen an
+  input that is fixed at 3. That is the dangerous kind: at the example's own length all
+  is well.
 - **torch's layer by TorchScript** is right everywhere but for the projection, which it
   refuses in plain words. Of the two, the deprecated one can do more.
 - **Ours** is Python, so either exporter unrolls it, step after step: 52 nodes for 3

@@ -18,7 +18,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-import lstm
+from lstm import layers as ours
 from lstm.outside import call, export_onnx, missing, session
 
 LENGTH, BATCH, INPUTS, UNITS = 3, 2, 3, 5
@@ -38,8 +38,8 @@ CASES = {  # a layer, and which axis is to be free: of the time (0) or the batch
 WAYS = {  # whose layer, and which exporter
     "torch's, dynamo": (nn, True),
     "torch's, TorchScript": (nn, False),
-    "ours, dynamo": (lstm, True),
-    "ours, TorchScript": (lstm, False),
+    "ours, dynamo": (ours, True),
+    "ours, TorchScript": (ours, False),
     "export_onnx": (nn, None),
 }
 NEEDED = "onnx", "onnxscript", "onnxruntime"
@@ -68,10 +68,10 @@ def measure(case, way):
     if lacking := missing(NEEDED):
         raise ModuleNotFoundError(f"the study of exporters needs {', '.join(lacking)}")
     kind, arguments, free = CASES[case]
-    layers, dynamo = WAYS[way]
+    home, dynamo = WAYS[way]
     length = 1 if case == "one step" else LENGTH
     torch.manual_seed(0)
-    layer = getattr(layers, kind)(INPUTS, UNITS, **arguments).eval()
+    layer = getattr(home, kind)(INPUTS, UNITS, **arguments).eval()
     with tempfile.TemporaryDirectory() as folder, quiet():
         path = Path(folder) / "layer.onnx"
         row = attempt(layer, path, dynamo, free, length)
