@@ -619,10 +619,9 @@ if ready:
 
 # %% [markdown]
 r"""
-Sums of 128 numbers are added in another order here and there, hence the last digits;
-they do not add up over 2,000 steps, since the network forgets its rounding errors as it
-forgets letters. In a terminal, for a run of `lstm train text`, it is one line: `lstm
-export-onnx RUN --output model.onnx`.
+The state is all there is: cut anywhere, the run goes on as if nothing had been. (Where
+the differences are not zero, sums were added in another order.) In a terminal, for a
+run of `lstm train text`, it is one line: `lstm export-onnx RUN --output model.onnx`.
 
 ## 16.7 Fewer bits
 
@@ -635,11 +634,12 @@ $$
 q = \operatorname{round}(w / s), \qquad s = \max |w| / 127, \tag{16.2}
 $$
 
-so that $w$ comes back as $qs$, off by at most $s/2$. By pencil: of the weights 1.27,
-−0.5 and 0.004 the scale is 0.01, the numbers are 127, −50 and 0, and what comes back is
-1.27, −0.5 and 0. Large weights survive and small ones vanish. Does that matter? We
-round the trained weights to $b$ bits, $2^{b-1} - 1$ in place of 127, one scale for each
-tensor, and measure the held-out tenth in bits per letter.
+so that $w$ comes back as $qs$, off by at most $s/2$. That is called quantization. By
+pencil: of the weights 1.27, −0.5 and 0.004 the scale is 0.01, the numbers are 127, −50
+and 0, and what comes back is 1.27, −0.5 and 0. Large weights survive and small ones
+vanish. Does that matter? We round the trained weights to $b$ bits, $2^{b-1} - 1$ in
+place of 127, one scale for each tensor, and measure the held-out tenth in bits per
+letter.
 """
 
 
@@ -666,7 +666,7 @@ rounded = []
 for bits in widths:
     writer.load_state_dict({n: round_to(p, bits) for n, p in kept.items()})
     rounded.append(bits_per_letter(writer))
-writer.load_state_dict(kept)
+_ = writer.load_state_dict(kept)
 
 # %%
 #| fig-alt: >-

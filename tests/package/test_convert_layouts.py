@@ -175,6 +175,13 @@ def test_what_is_carried_shares_no_memory(draw):
     assert (kernel != 9).all()
 
 
+def test_arrays_that_may_not_be_written_to_are_taken_without_a_warning(draw):
+    weights = arrays(draw, 4)  # as a Keras on JAX gives them
+    for w in weights:
+        w.flags.writeable = False
+    assert from_keras(weights)["bias_ih_l0"].tolist() == weights[2].tolist()
+
+
 # what does not fit
 
 

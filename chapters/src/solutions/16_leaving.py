@@ -12,6 +12,7 @@ only. Exercises 2, 5 and 6 run where onnx and onnxruntime are installed.
 
 # %%
 import tempfile
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +27,9 @@ from lstm.studies.exporting import quiet
 
 folder = Path(tempfile.mkdtemp())
 ready = not outside.missing()
+warnings.filterwarnings(
+    "ignore", message="LSTM with projections is not supported with oneDNN"
+)
 
 # %% [markdown]
 r"""
@@ -178,7 +182,10 @@ def projected_step(layer):
     from onnx import helper
 
     made, H, P = outside.Graph(), layer.hidden_size, layer.proj_size
-    w = {n: made.weight(n, p.T) for n, p in layer.state_dict().items()}
+    w = {
+        name: made.weight(name, p.T if p.dim() == 2 else p)
+        for name, p in layer.state_dict().items()
+    }
     for name, size in (("x", layer.input_size), ("h", P), ("c", H)):
         made.inputs.append(made.value(name, "N", size))
     of_x = made.add("MatMul", ["x", w["weight_ih_l0"]])
