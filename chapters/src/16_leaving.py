@@ -399,9 +399,9 @@ grid = {(row["case"], row["way"]): row["outcome"] for row in committed}
 #| fig-alt: >-
 #|   A grid of ten cases by five ways. torch's layer by dynamo: green, the same, but for
 #|   projection and three cases of any length, orange, written and then failing. By
-#|   TorchScript: all green but projection, grey, not written. Our layer, by both: green,
-#|   with projection, but for any length, orange. export_onnx: all green but projection,
-#|   which is grey.
+#|   TorchScript: all green but projection, grey, not written. Our layer, by both:
+#|   green, with projection, but for any length, orange. export_onnx: all green but
+#|   projection, which is grey.
 figures.verdicts(list(study.CASES), list(study.WAYS), grid, study.OUTCOMES)
 plt.show()
 
