@@ -6,10 +6,11 @@ than torch.
 
 from lstm import data, shapes
 from lstm.cells import GRUCell, LSTMCell
-from lstm.convert import from_torch, gru_to_torch, to_torch
+from lstm.convert import from_keras, from_torch, gru_to_torch, to_keras, to_torch
 from lstm.devices import full_precision, pick_device
 from lstm.layers import GRU, LSTM
 from lstm.models import LanguageModel, SequenceClassifier, SequenceTagger, generate
+from lstm.outside import export_onnx
 from lstm.scratch import (
     get_gru_params,
     get_lstm_params,
@@ -45,7 +46,9 @@ __all__ = [
     "TrainConfig",
     "data",
     "evaluate",
+    "export_onnx",
     "fit",
+    "from_keras",
     "from_torch",
     "full_precision",
     "generate",
@@ -66,5 +69,6 @@ __all__ = [
     "scratch_gru",
     "scratch_lstm",
     "shapes",
+    "to_keras",
     "to_torch",
 ]

@@ -4,7 +4,7 @@ import argparse
 import os
 import sys
 
-from lstm.command import look, train, use
+from lstm.command import leave, look, train, use
 
 EPILOG = """\
 Every verb has a --help of its own, with examples. Results go to standard output,
@@ -59,6 +59,6 @@ def parser():
     )
     whole.add_argument("--debug", action="store_true", help="show an error's traceback")
     verbs = whole.add_subparsers(title="verbs", required=True, metavar="VERB")
-    for module in (train, use, look):
+    for module in (train, use, leave, look):
         module.add(verbs)
     return whole

@@ -4,6 +4,7 @@ from lstm.figures.backward import lstm_cell_backward
 from lstm.figures.cells import RESETS, STAGES, gru_cell, lstm_cell
 from lstm.figures.curves import bars, digit_rows, dots, lines, states, updates
 from lstm.figures.images import confusion, gallery
+from lstm.figures.layouts import VERDICTS, gate_orders, verdicts
 from lstm.figures.letters import gates, letters
 from lstm.figures.looks import MODELS, looks
 from lstm.figures.planes import plane
@@ -26,6 +27,7 @@ __all__ = [
     "RESETS",
     "STAGES",
     "STYLE",
+    "VERDICTS",
     "Pen",
     "bands",
     "bars",
@@ -38,6 +40,7 @@ __all__ = [
     "final_states",
     "gallery",
     "gate_blocks",
+    "gate_orders",
     "gates",
     "growth",
     "gru_cell",
@@ -65,4 +68,5 @@ __all__ = [
     "truncation",
     "unrolled",
     "updates",
+    "verdicts",
 ]

@@ -1,5 +1,6 @@
 """The cell that every chapter opens with: it installs two packages and moves none."""
 
+import ast
 import json
 import os
 import subprocess
@@ -20,6 +21,7 @@ NOTEBOOKS = notebooks.files(ROOT)
 CELL = sources.setup_cell().source
 ADDRESS = "git+https://github.com/someone/somewhere@0123"
 STAMPED = CELL.replace(stamp.UNSTAMPED, f'SOURCE = "{ADDRESS}"')
+OPTIONAL = "onnx", "onnxscript", "onnxruntime", "jax"
 INSTALLED = {"d2l": "0.17.6", "lstm-book": "0.1.0"}
 WHEEL = "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
 
@@ -50,6 +52,25 @@ def test_every_chapter_opens_with_the_same_set_up_cell(path):
 def test_where_the_package_is_there_the_cell_does_nothing(text, calls):
     exec(text, {})
     assert calls == []
+
+
+def test_what_runs_models_outside_of_pytorch_is_not_brought_to_colab():
+    assert {"d2l", "lstm-book"} == colab.ADDED
+    assert "onnx" not in CELL
+    versions = colab.VERSIONS.read_text(encoding="utf-8")
+    assert not {*OPTIONAL} & {line.split("==")[0] for line in versions.splitlines()}
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=notebooks.name)
+def test_what_colab_lacks_is_imported_only_where_it_was_looked_for(path):
+    """Never at a cell's left margin: there it stands under an `if`, or in a function"""
+    for cell in nbformat.read(path, as_version=4).cells:
+        body = ast.parse(cell.source).body if cell.cell_type == "code" else ()
+        for node in body:
+            names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module] if isinstance(node, ast.ImportFrom) else []
+            roots = {name.partition(".")[0] for name in names}
+            assert not roots & {*OPTIONAL}, f"not everybody has it: {cell.source[:80]}"
 
 
 @pytest.mark.usefixtures("missing")

@@ -54,6 +54,14 @@ DRAWN = {
     "layouts": figures.layouts,
     "packed": partial(figures.packed, [3, 2, 2]),
     "gate_blocks": figures.gate_blocks,
+    "gate_orders": figures.gate_orders,
+    "verdicts": partial(
+        figures.verdicts,
+        ["a", "b"],
+        ["c", "d"],
+        {("a", "c"): "same", ("b", "c"): "other", ("a", "d"): "fails"},
+        {"same": "the same", "fails": "fails"},
+    ),
     "truncation": figures.truncation,
     "text_windows": lambda: figures.text_windows("a text of letters", 2, 3)[0],
     "lstm_cell_backward": partial(
