@@ -11,6 +11,7 @@ import threading
 import torch
 from torch import nn
 
+from lstm.training.casting import casting
 from lstm.training.config import TrainConfig
 from lstm.training.keeping import kept
 from lstm.training.processes import World
@@ -73,7 +74,7 @@ def fit(
                 share = local / total if total else 1.0
 
                 run.optimizer.zero_grad()
-                with run.autocast():
+                with casting(run.device, config.precision):
                     value, state = objective(inputs, targets, run.carried)
                 # processes average their gradients; wanted is the sum, by their shares
                 run.scaler.scale(value * (share * world.size)).backward()

@@ -3,13 +3,11 @@
 import math
 import random
 import time
-from contextlib import contextmanager
 
 import numpy as np
 import torch
 
 from lstm.training import checkpoints
-from lstm.training.config import PRECISIONS
 from lstm.training.history import History
 from lstm.training.processes import mapped
 from lstm.training.scoring import evaluate
@@ -87,25 +85,6 @@ class Run:
         if self._resume is not None:
             set_random_states(self._resume, self._generator)
             self._resume = None
-
-    @contextmanager
-    def autocast(self):
-        """Products in the precision that was asked for.
-
-        Raises RuntimeError where torch's LSTM has no such products on a processor.
-        """
-        asked = self.config.precision
-        dtype = PRECISIONS[asked]
-        try:
-            with torch.autocast(self.device.type, dtype, enabled=dtype is not None):
-                yield
-        except RuntimeError as error:
-            if dtype is None or "could not create a primitive" not in str(error):
-                raise
-            raise RuntimeError(
-                f"torch's LSTM has no {asked} on this processor: choose precision "
-                "float32, or one of the package's layers"
-            ) from error
 
     def update(self, value, items):
         """Clip the gradient, step the optimiser and the schedule; keep a row.
