@@ -3,12 +3,14 @@
 import textwrap
 
 import numpy as np
+from matplotlib.colors import ListedColormap
 
 from lstm.figures.style import COLORS, Pen, canvas, figure, styled
 
 LINE, GAP = 0.36, 0.42  # heights of a line of text, of the space between two questions
 ASKED, FOUND = 2.9, 8.0  # the columns: questions, what is wrong if the answer is no
 WIDE = 5.4, 4.0  # widths of their boxes
+PAPER_AND_INK = ListedColormap(["white", COLORS["input"]])
 
 
 def checklist(steps, ending="Train longer; then ask for more"):
@@ -57,7 +59,7 @@ def influence(panels):
         found = np.asarray(found)
         N, L = found.shape[:2]
         shown = found.reshape(N * L, N * L)
-        axis.pcolormesh(shown, cmap="Blues", vmin=0, vmax=1.3)
+        axis.pcolormesh(shown, cmap=PAPER_AND_INK, vmin=0, vmax=1)
         for edge in range(N + 1):
             for line in (axis.axhline, axis.axvline):
                 line(edge * L, color=COLORS["cell"], linewidth=1)

@@ -1,5 +1,5 @@
 # ---
-# minutes: 0.2
+# minutes: 0.5
 # ---
 
 # %% [markdown]
