@@ -1598,12 +1598,13 @@ assert apart[0.03][140:].mean() > 100 * apart[0.01][140:].mean()
 
 # %% [markdown]
 r"""
-(From left to right: after 20, 60, 100 and 140 updates.) At a rate of 0.01 they do not
-grow, within this budget; at 0.03 a millionth becomes a ten-thousandth, and goes on
+(From left to right: after 20, 60, 100 and 140 updates. On the machine that made this
+page the batch made no difference; nothing promises that.) At a rate of 0.01 the last
+bits do not grow, within this budget; at 0.03 a millionth becomes a ten-thousandth, and goes on
 growing. So two runs on two machines may part after a while, and both are right; section
 10.11 has a case in which what was learned at update 500 in one run came at 1,000 in
 another. That is why this book prints rounded numbers, and why a single run is not a
-result: three seeds at least, with their spread (section 8.3).
+result: three seeds at least, with their spread (chapter 8).
 
 On a GPU more varies. Sums by atomic additions come in any order (the gradient of an
 embedding, for one), cuDNN may choose another algorithm, and PyTorch's documentation
@@ -1635,7 +1636,7 @@ has measured is linked; what is from elsewhere is cited; what is neither we do n
 | what stands *after* matters, and is there | two directions | restoring letters: much better at equal size (section 4.6); naming a digit: no gain (section 4.5); never where the future is the answer (section 4.7) |
 | to follow a state exactly, over any length | a gate that reads the state: LSTM, GRU | gates that read the input only cannot, under a common conjecture ([Merrill et al., 2024](https://arxiv.org/abs/2404.08819); section 6.9) |
 | long texts, much data, GPUs | attention | all steps are trained at once ([Vaswani et al., 2017](https://arxiv.org/abs/1706.03762)); LSTMs were as good on the first tokens of a context and fell behind on the later ones ([Kaplan et al., 2020](https://arxiv.org/abs/2001.08361)) |
-| a classifier of whole sequences of moderate length | LSTM, and read section 8.3 first | what 97.45 % is worth |
+| a classifier of whole sequences of moderate length | LSTM, and read chapter 8 first | what 97.45 % is worth |
 
 LSTM or GRU? The book's honest answer is that it found no general winner: on letters the
 order hangs on the depth and on the rate, on the task of memory the GRU learns where a
