@@ -1600,10 +1600,10 @@ assert apart[0.03][140:].mean() > 100 * apart[0.01][140:].mean()
 r"""
 (From left to right: after 20, 60, 100 and 140 updates. On the machine that made this
 page the batch made no difference; nothing promises that.) At a rate of 0.01 the last
-bits do not grow, within this budget; at 0.03 a millionth becomes a ten-thousandth, and goes on
-growing. So two runs on two machines may part after a while, and both are right; section
-10.11 has a case in which what was learned at update 500 in one run came at 1,000 in
-another. That is why this book prints rounded numbers, and why a single run is not a
+bits do not grow, within this budget; at 0.03 a millionth becomes a ten-thousandth, and
+is still growing at the end. So two runs on two machines may part after a while, and
+both are right; section 10.11 has a case in which what was learned at update 500 in one
+run came at 1,000 in another. That is why this book prints rounded numbers, and why a single run is not a
 result: three seeds at least, with their spread (chapter 8).
 
 On a GPU more varies. Sums by atomic additions come in any order (the gradient of an
