@@ -16,6 +16,7 @@ from lstm.figures.style import COLORS, CYCLE, STYLE, Pen, canvas, figure, plt
 from lstm.figures.sweeps import sweep
 from lstm.figures.tensors import final_states, layouts, packed, returned
 from lstm.figures.training import training
+from lstm.figures.trouble import checklist, influence
 from lstm.figures.truncation import reach, truncation
 from lstm.figures.weights import gate_blocks
 from lstm.figures.windows import text_windows
@@ -33,6 +34,7 @@ __all__ = [
     "bars",
     "bidirectional",
     "canvas",
+    "checklist",
     "confusion",
     "digit_rows",
     "dots",
@@ -44,6 +46,7 @@ __all__ = [
     "gates",
     "growth",
     "gru_cell",
+    "influence",
     "layouts",
     "letters",
     "lines",

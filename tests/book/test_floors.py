@@ -15,7 +15,10 @@ FLOORS = [
     ("fast layers", {"fast"}),
     ("show", {"figures"}),
     ("use", {"d2l", "models", "training"}),
-    ("prove and look inside", {"bench", "inside", "outside", "parity", "runs"}),
+    (
+        "prove and look inside",
+        {"bench", "checkup", "inside", "outside", "parity", "runs"},
+    ),
     ("study", {"export", "studies"}),
     ("command", {"command"}),
     ("door", {"__main__"}),

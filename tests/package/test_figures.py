@@ -70,6 +70,8 @@ DRAWN = {
     "bidirectional": figures.bidirectional,
     "plane": partial(figures.plane, {"a": [[0, 1]], "b": [[2, 3]]}, [[0, 1], [2, 3]]),
     "processes": figures.processes,
+    "checklist": partial(figures.checklist, [("is it?", "this or that")]),
+    "influence": partial(figures.influence, {"a": np.ones((2, 3, 2, 3), bool)}),
     "padded_batch": partial(figures.padded_batch, [3, 1], marked="last"),
 }
 DRAWN |= {f"lstm_cell {s}": partial(figures.lstm_cell, s) for s in figures.STAGES}
