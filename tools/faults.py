@@ -49,6 +49,7 @@ OTHER_TESTS = {
     "lstm/studies/running.py": ("test_studies.py",),
     "lstm/training/engine.py": ("test_training.py", "test_training_resume.py"),
     "lstm/training/state.py": ("test_training.py", "test_training_resume.py"),
+    "lstm/training/casting.py": ("test_training.py",),
     "lstm/training/scoring.py": ("test_training.py",),
     "lstm/training/config.py": ("test_training.py", "test_training_files.py"),
     "lstm/training/checkpoints.py": ("test_training_files.py",),
