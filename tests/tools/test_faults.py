@@ -34,7 +34,7 @@ def test_every_module_that_computes_has_a_fault():
         if path.stem not in DRAWN_OR_PRINTED
         and path.parent.name not in ("figures", "command")
     }
-    assert {fault.file for fault in faults.FAULTS} == computing
+    assert computing <= {fault.file for fault in faults.FAULTS}
 
 
 def test_no_fault_is_listed_twice():
