@@ -1603,8 +1603,8 @@ page the batch made no difference; nothing promises that.) At a rate of 0.01 the
 bits do not grow, within this budget; at 0.03 a millionth becomes a ten-thousandth, and
 is still growing at the end. So two runs on two machines may part after a while, and
 both are right; section 10.11 has a case in which what was learned at update 500 in one
-run came at 1,000 in another. That is why this book prints rounded numbers, and why a single run is not a
-result: three seeds at least, with their spread (chapter 8).
+run came at 1,000 in another. That is why this book prints rounded numbers, and why a
+single run is not a result: three seeds at least, with their spread (chapter 8).
 
 On a GPU more varies. Sums by atomic additions come in any order (the gradient of an
 embedding, for one), cuDNN may choose another algorithm, and PyTorch's documentation
