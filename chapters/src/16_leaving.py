@@ -246,15 +246,14 @@ and `suffix="_l0_reverse"` the other direction.
 Section 6.3 told of the two GRUs. In one the reset gate acts after the matrix product,
 in the other before it:
 
-$$
-\begin{aligned}
+\begin{align*}
 \text{after: } & \tilde{\mathbf{H}}_t = \tanh(\mathbf{X}_t \mathbf{W}_{xh} +
 \mathbf{b}_{xh} + \mathbf{R}_t \odot (\mathbf{H}_{t-1} \mathbf{W}_{hh} +
 \mathbf{b}_{hh})), \\
 \text{before: } & \tilde{\mathbf{H}}_t = \tanh(\mathbf{X}_t \mathbf{W}_{xh} +
 (\mathbf{R}_t \odot \mathbf{H}_{t-1}) \mathbf{W}_{hh} + \mathbf{b}_h).
-\end{aligned} \tag{16.1}
-$$
+\tag{16.1}
+\end{align*}
 
 `torch.nn.GRU` is the first. Keras has both: the first is its default,
 `reset_after=True`, and the second is `reset_after=False`, which was the default of
