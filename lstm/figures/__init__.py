@@ -3,6 +3,7 @@
 from lstm.figures.backward import lstm_cell_backward
 from lstm.figures.cells import RESETS, STAGES, gru_cell, lstm_cell
 from lstm.figures.curves import bars, digit_rows, dots, lines, states, updates
+from lstm.figures.forecasts import fan, lagging
 from lstm.figures.images import confusion, gallery
 from lstm.figures.letters import gates, letters
 from lstm.figures.looks import MODELS, looks
@@ -34,6 +35,7 @@ __all__ = [
     "confusion",
     "digit_rows",
     "dots",
+    "fan",
     "figure",
     "final_states",
     "gallery",
@@ -41,6 +43,7 @@ __all__ = [
     "gates",
     "growth",
     "gru_cell",
+    "lagging",
     "layouts",
     "letters",
     "lines",

@@ -31,6 +31,7 @@ NAMES = (
     "mnist",
     "perplexity",
     "inside",
+    "forecast",
 )
 RESULTS = Path(__file__).resolve().parents[1] / "results/studies"
 EVERY = 10  # seconds, after which the file is written

@@ -10,12 +10,12 @@ import pytest
 ROOT = Path(__file__).parents[2]
 FLOORS = [
     ("ground", {"atomic", "checks", "data", "devices", "tables"}),
-    ("equations", {"backward", "scratch", "shapes", "steps"}),
+    ("equations", {"backward", "forecasts", "scratch", "shapes", "steps"}),
     ("layers", {"cells", "convert", "layers"}),
     ("fast layers", {"fast"}),
     ("show", {"figures"}),
     ("use", {"d2l", "models", "training"}),
-    ("prove and look inside", {"bench", "inside", "parity", "runs"}),
+    ("prove and look inside", {"bench", "forecasters", "inside", "parity", "runs"}),
     ("study", {"studies"}),
     ("command", {"command"}),
     ("door", {"__main__"}),
