@@ -22,13 +22,25 @@ from lstm.data.newyork import departures, temperature
 from lstm.data.series import join
 from lstm.forecasters import DirectForecaster, RecursiveForecaster, SequenceForecaster
 from lstm.forecasts import mean_of_seasons, persistence, ridge, rmse, seasonal
+from lstm.studies.running import select
 from lstm.training import TrainConfig, fit
 
 PARTS = "train", "validation", "test"
-UNITS, UPDATES, BATCH, FEW = 32, 200, 64, 8
+UNITS, UPDATES, BATCH, FEW = 32, 200, 64, 5
 RATES, SEEDS = (1e-3, 3e-3, 1e-2), (0, 1, 2)
 PENALTIES = 1, 10, 100, 1_000, 10_000
-TREE_RATES = 0.05, 0.1
+TREE_RATE = 0.1  # and as many trees, up to 40, as are best in validation
+CHOSEN = {  # the rate that was best in validation, from the first seed
+    ("temperature", "LSTM"): 3e-3,
+    ("temperature", "GRU"): 1e-2,
+    ("temperature", "LSTM, sequence"): 3e-3,
+    ("temperature", "LSTM, recursive"): 1e-3,
+    ("departures", "LSTM"): 3e-3,
+    ("departures", "GRU"): 3e-3,
+    ("related", "LSTM on one"): 3e-3,
+    ("related", "LSTM on few"): 3e-3,
+    ("related", "LSTM on all"): 3e-3,
+}
 PLAIN = {
     "temperature": {
         "persistence": persistence,
@@ -49,19 +61,25 @@ NETWORKS = {
 
 
 def points():
-    """Every model at each of its settings; networks and trees from three seeds."""
+    """Every model at each of its settings from the first seed; from the others, at the
+    rate that was best in validation.
+    """
     found = []
     for task, plain in PLAIN.items():
         found += [(task, name, None, 0) for name in plain]
         found += [(task, "ridge", penalty, 0) for penalty in PENALTIES]
+    swept = {
+        (task, name): RATES if task in PLAIN else RATES[1:]
+        for task, names in NETWORKS.items()
+        for name in names
+    }
     for seed in SEEDS:
-        for task, models in NETWORKS.items():
-            found += [(task, name, rate, seed) for name in models for rate in RATES]
-            if task in PLAIN:
-                found += [(task, "trees", rate, seed) for rate in TREE_RATES]
-    return [
-        dict(zip(("task", "model", "setting", "seed"), p, strict=True)) for p in found
-    ]
+        for model, rates in swept.items():
+            kept = rates if seed == SEEDS[0] else [CHOSEN[model]]
+            found += [(*model, rate, seed) for rate in kept]
+        found += [(task, "trees", TREE_RATE, seed) for task in PLAIN]
+    names = "task", "model", "setting", "seed"
+    return [dict(zip(names, point, strict=True)) for point in found]
 
 
 def few(names):
@@ -121,7 +139,7 @@ def trees(rate, seed, parts, plain):
     """Boosted trees, a forest a step ahead, as many trees as are best on validation."""
     from sklearn.ensemble import HistGradientBoostingRegressor
 
-    options = {"max_iter": 60, "max_leaf_nodes": 15, "max_features": 0.1}
+    options = {"max_iter": 40, "max_leaf_nodes": 15, "max_features": 0.1}
     options |= {"early_stopping": False, "learning_rate": rate, "random_state": seed}
     bases = [plain(windows) for windows in parts]
     flat = [windows.flat().numpy() for windows in parts]
@@ -130,11 +148,30 @@ def trees(rate, seed, parts, plain):
     for m in range(wanted[0].shape[1]):
         model = HistGradientBoostingRegressor(**options)
         model.fit(flat[0], wanted[0][:, m].numpy())
-        stages = [torch.tensor([*model.staged_predict(x)]).float() for x in flat]
+        stages = [staged(model, x) for x in flat]
         best = int(rmse(stages[1], wanted[1][:, m], dim=1).argmin())
         for column, stage in zip(columns, stages, strict=True):
             column.append(stage[best])
     return [torch.stack(c, 1) + b for c, b in zip(columns, bases, strict=True)]
+
+
+def staged(model, rows):
+    """What boosted trees give with one tree, with two, ...: (trees, N)."""
+    stages = [torch.from_numpy(made) for made in model.staged_predict(rows)]
+    return torch.stack(stages).float()
+
+
+def best(rows, task, model):
+    """A model's rows, a seed each, at the setting that is best in validation, seed 0.
+
+    rows: of the study, as `studies.load` gives them
+    Raises ValueError for a model that the task has not.
+    """
+    first = select(rows, task=task, model=model, seed=SEEDS[0])
+    if not first:
+        raise ValueError(f"no model {model!r} was measured for {task!r}")
+    setting = min(first, key=lambda row: row["validation"])["setting"]
+    return select(rows, task=task, model=model, setting=setting)
 
 
 def forecasts(task, model, setting, seed, parts):

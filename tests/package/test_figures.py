@@ -62,7 +62,7 @@ DRAWN = {
     "bidirectional": figures.bidirectional,
     "plane": partial(figures.plane, {"a": [[0, 1]], "b": [[2, 3]]}, [[0, 1], [2, 3]]),
     "processes": figures.processes,
-    "fan": partial(figures.fan, [1, 2], [3, 4, 5], [[2, 1], [3, 2], [4, 3]], "h", "C"),
+    "fan": partial(figures.fan, [1, 2], [3, 4], [[2, 2], [3, 3], [4, 5]], "h", "C"),
     "lagging": partial(
         figures.lagging, [1, 2, 3, 2], [1, 1, 2, 3], {0: 0.1, 1: 1}, "d", "C"
     ),
