@@ -29,7 +29,6 @@ chapter take about two minutes; what takes longer is a study.
 from functools import partial
 
 import torch
-from sklearn.ensemble import HistGradientBoostingRegressor
 from torch import nn
 from torch.nn.functional import mse_loss
 from torch.testing import assert_close
@@ -413,28 +412,28 @@ leaks, measure what they bring, and let the two tests of section 13.2 look.
 of 24 targets. Drawn at random into training and test, nearly every test window has its
 neighbours in training. To change nothing else, we do a cross-validation twice, over
 three stretches of time and over three random thirds. All windows are tested once in
-both. The model is boosted trees, for the temperature 12 hours ahead.
+both. The model is the simplest that can remember: it looks for the five windows most
+like the one at hand, and says that the temperature will change in 12 hours as it did
+after those, on average.
 """
 
 
 # %%
 def thirds(order):
-    """Trees fitted on two thirds of the windows, the error on the other, in degrees."""
+    """The error, in degrees, on each third, the others being what is known."""
     squares, early = [], []
     for n in range(3):
         held = torch.zeros(len(whole), dtype=torch.bool)
         held[order.chunk(3)[n]] = True
-        model = HistGradientBoostingRegressor(
-            max_iter=60, max_features=0.2, early_stopping=False, random_state=0
-        )
-        model.fit(rows_of[~held].numpy(), wanted[~held].numpy())
-        error = torch.from_numpy(model.predict(rows_of[held].numpy())) - wanted[held]
-        squares.append(error.square())
+        apart = torch.cdist(rows_of[held], rows_of[~held])
+        alike = apart.topk(5, largest=False).indices  # the five nearest
+        made = wanted[~held][alike].mean(dim=1)
+        squares.append((made - wanted[held]).square())
         early.append(made_too_early(whole[~held], whole[held]))
     return degrees * torch.cat(squares).mean().sqrt(), early[2]
 
 
-whole = prepare(measured)[::2]  # every second one will do
+whole = prepare(measured)
 rows_of, wanted = whole.flat(), (whole.target - persistence(whole))[:, 11]
 draws = torch.Generator().manual_seed(0)
 in_time, noticed_in_time = thirds(torch.arange(len(whole)))
@@ -447,10 +446,11 @@ print(f"test windows made before training ended: {noticed_in_time}, {noticed:,}"
 # %%
 #| check: >-
 #|   Shuffled windows make the error smaller by more than a tenth, and the test notices
-#|   nearly all of them; of the last stretch of time it notices none.
+#|   nearly all of them; of the last stretch of time only those at the border, whose
+#|   targets overlap.
 assert shuffled < 0.9 * in_time
 assert noticed > 0.95 * len(whole) / 3
-assert noticed_in_time == 0
+assert noticed_in_time <= 24
 
 # %% [markdown]
 r"""
@@ -510,12 +510,12 @@ assert none == 0 < few < some
 
 # %% [markdown]
 r"""
-Smoothing with a window that reaches one day too far makes half of the error disappear,
-and only one window at the border moves, yet one is enough to notice. Scaling on all
-data is a leak as well, and here it is worth nothing: it shifts all values by a little,
-and a linear model does not care. A test of *preparation* finds a leak also where the
-score does not betray it. (On the walks of section 13.4, what the leak of scaling is
-worth is exercise 5.)
+Smoothing with a window that reaches one day too far makes nearly three quarters of the
+squared error disappear. Only one window at the border moves, yet one is enough to
+notice. Scaling on all data is a leak as well, and here it is worth nothing: it shifts
+all values by a little, and a linear model does not care. A test of *preparation* finds
+a leak also where the score does not betray it. (On the walks of section 13.4, what the
+leak of scaling is worth is exercise 5.)
 
 ## 13.6 Several steps ahead, three ways
 
@@ -611,11 +611,11 @@ assert tuple(sequence(train[:5].inputs).shape) == answer.shape == (5, 24)
 # %% [markdown]
 r"""
 How far do they come? In the study each of them has 32 units, 200 updates with
-minibatches of 64 windows at three learning rates from three seeds, and validation
-chooses the rate. The recursive network reads the temperature only, since of dew point
-and wind it would have to forecast its own inputs. Here are their errors on the test,
-hour by hour, with the plain forecasts and ridge, which is fitted to the same inputs at
-once.
+minibatches of 64 windows; validation chooses among three learning rates from the first
+seed, and there are three seeds at that rate. The recursive network reads the
+temperature only, since of dew point and wind it would have to forecast its own inputs.
+Here are their errors on the test, hour by hour, with the plain forecasts and ridge,
+which is fitted to the same inputs at once.
 """
 
 # %%
@@ -666,15 +666,15 @@ against 0.2, so it pays to be high. Why is the best answer the quantile? Raise $
 little $\delta$. Where the truth lies above, the loss falls by $q\,\delta$, where it
 lies below, it rises by $(1-q)\,\delta$. With $F(z)$ for the probability that the truth
 lies below $z$, the mean changes by $\delta\,[(1-q)F(z) - q(1 - F(z))] = \delta\,[F(z) -
-q]$. That is zero where $F(z) = q$. Of a hundred numbers, 1 to 100:
+q]$. That is zero where $F(z) = q$. Of the numbers 1 to 99:
 """
 
 # %%
-y = torch.arange(1.0, 101)[:, None]
+y = torch.arange(1.0, 100)[:, None]
 for q in (0.1, 0.5, 0.9):
-    losses = torch.stack([pinball(z.expand(100, 1, 1), y, [q]) for z in y[:, 0]])
+    losses = torch.stack([pinball(z.expand(99, 1, 1), y, [q]) for z in y[:, 0]])
     print(f"q = {q}: least at {int(losses.argmin()) + 1}, loss {losses.min():.2f}")
-assert abs(int(losses.argmin()) + 1 - 90) <= 1
+assert int(losses.argmin()) + 1 == 90
 
 # %% [markdown]
 r"""
@@ -728,22 +728,12 @@ assert outer["test"] < 0.85
 
 # %% [markdown]
 r"""
-On the months of training the intervals hold what they promise. On the test they do not:
-November and December were more changeable than the months before, and a network cannot
-be surer of the future than by assuming that it is like the past. Whoever only reports
-the nominal 90 % reports a wish. What was missed is the spread of the season, and
-nothing in the inputs tells it. Exercise 6 widens the interval by what was missed in
-validation.
-
-## 13.8 One series, or many
-
-A series of 243 days is 209 windows of four weeks and a week, nearly all of them shared
-with their neighbours. That is little for a network of five thousand weights. But New
-York has flights to many places, and they have much in common: weekdays, holidays,
-storms. So one model may learn from all, with what a place is like, the mean and the
-spread of its departures, as static inputs; each series is scaled by its own training
-part. (Places are taken by their flights *in training*; to take those that went on
-flying until December would be a leak.)
+On the months of training the intervals hold what they promise; in the calm autumn of
+the validation they hold more, and on the test less. November and December were more
+changeable than the months before, and nothing in the inputs tells that. A network can
+be sure of the future only as far as it is like the past. Whoever reports the nominal 90
+% alone reports a wish. Could one correct the interval by what validation shows? That is
+exercise 6, and the answer is instructive.
 """
 
 # %%
@@ -751,15 +741,16 @@ flights = load_departures()
 of_each, names, _ = newyork.departures()
 print(f"{len(names)} of {len(flights.names)} destinations; windows:", end=" ")
 print(*(f"{n} {sum(len(p[k]) for p in of_each):,}" for k, n in enumerate(study.PARTS)))
-print("the eight that are watched:", *(names[n] for n in study.few(names)))
+print("the five that are watched:", *(names[n] for n in study.few(names)))
 few_parts = [of_each[n] for n in study.few(names)]
 
 # %% [markdown]
 r"""
 The cause that we ask for is the number of series, so nothing else is changed: the same
-network, the same 200 updates of 64 windows, three rates, three seeds. We watch eight
-destinations. Once each has an LSTM of its own, once the eight have one in common, once
-all have one. The error is that on the eight, in their own standard deviations; the
+network, the same 200 updates of 64 windows; validation chooses between two rates from
+the first seed, and there are three seeds at the better one. We watch five
+destinations. Once each has an LSTM of its own, once the five have one in common, once
+all have one. The error is that on the five, in their own standard deviations; the
 plain forecast, the mean of the last four same weekdays, stands beside it.
 """
 
@@ -775,21 +766,27 @@ watched["mean of 4 weeks"] = [torch.stack(mean_of_4).mean().sqrt().item()]
 
 # %%
 #| fig-alt: >-
-#|   Four rows of test errors: an LSTM on one series, on the eight, on all, and the mean
+#|   Four rows of test errors: an LSTM on one series, on the five, on all, and the mean
 #|   of four weeks.
 figures.marks(watched, "error on the test, in standard deviations of each series")
 plt.show()
 
 # %% [markdown]
 r"""
-RELATED-PROSE
+From all of them the network learns more than from one: its error on the same five
+series is lower, at every seed, and nothing but the number of series has changed. From
+five it learns hardly more than from one. That is the usual case in practice. A shop has
+ten thousand products with two years each, a grid has a thousand meters; there one
+network for all is at home ([Salinas et al. (2020)](https://arxiv.org/abs/1704.04110)),
+and a network for each is rarely right.
 
 ## 13.9 All of them, side by side
 
-One split, one plain forecast to learn the difference to, and for each model its sweep:
-five penalties for ridge, two rates for the trees, three for the networks; trees and
-networks from three seeds. The setting is chosen by the mean error in validation, and
-the test is read at that setting alone.
+One split, one plain forecast to learn the difference to, and for each model its sweep.
+Ridge has five penalties; trees (scikit-learn's gradient boosting by histograms) as many
+trees, up to 40, as are best for that hour or day; networks three rates from the first
+seed, and two more seeds at the best. All this is chosen in validation, and the test is
+read at that setting alone.
 """
 
 # %%
@@ -827,7 +824,19 @@ plt.show()
 
 # %% [markdown]
 r"""
-ALL-PROSE
+Two things are plain. Every trained model is better than persistence and than the
+season, so there was something to learn. And no network is better than ridge regression,
+a formula of the 19th century but for its penalty, by more than its own spread: on the
+departures ridge is ahead of both networks and of the trees, on the temperature a GRU
+comes level with it. LSTM and GRU lie as close as their seeds.
+
+Why, then, ever an LSTM? These inputs give it nothing that a linear model lacks: the
+past is short and of fixed length, the plain forecast carries the level, and the weekday
+is known. By the measurements of this book, an LSTM would not lose where something must
+be kept over a long or unknown time, as in section 1.1 and in the tasks of chapter 7,
+where the sequences are many, as in chapter 8, and where what an input does depends on
+what came before it. Before you train one, fit ridge; it takes a second, and tells you
+what the network has to beat.
 
 ## 13.10 What this chapter does not show
 
@@ -847,7 +856,19 @@ ALL-PROSE
 
 ## Summary
 
-SUMMARY
+- Check times and values first; a gap, an hour that comes twice, a column that is never
+  there are normal. Split in time; fit what is fitted on the training part.
+- Perturb the future, and see whether an input moves: the test finds leaks that the
+  score hides, and those that the score loves. Shuffled windows made an error smaller by
+  a fifth, a three-day mean made most of it vanish.
+- $R^2$ says how close neighbours in time are. The skill against persistence says what
+  was added, and the lag of the highest correlation shows where it came from.
+- Direct, recursive and sequence to sequence came out nearly alike on a day of
+  temperature.
+- The pinball loss is least at the quantile. An interval's coverage is to be measured on
+  data that chose nothing: of a nominal 90 % some 84 % were left in the test.
+- One LSTM for all related series beats one for each. Ridge regression was not beaten by
+  either.
 
 ## Exercises
 
@@ -866,10 +887,11 @@ SUMMARY
 5. *(hard)* On the three walks, fit the scaler of `recipe` to all data. What does this
    leak bring when the network gives the value, and when it gives the change?
    ([solution](solutions/13_forecasting.ipynb#Exercise-5))
-6. *(hard)* Widen the interval of section 13.7: for each hour ahead measure by how much
-   the truths of validation lie outside the outer interval, and add the 90 % quantile of
-   that at both ends. What is the coverage of the test now, and how much wider is the
-   interval? ([solution](solutions/13_forecasting.ipynb#Exercise-6))
+6. *(hard)* Correct the outer interval of section 13.7: for each hour ahead measure by
+   how much the truths of validation lie outside it (negative: inside), and move both
+   ends outward by the 90 % quantile of that. What is the coverage of the test now, what
+   is it in validation, and what has gone wrong?
+   ([solution](solutions/13_forecasting.ipynb#Exercise-6))
 
 ## Further reading
 
@@ -879,6 +901,9 @@ SUMMARY
 - R. Koenker, G. Bassett, [Regression quantiles](https://doi.org/10.2307/1913643), 1978.
 - D. Salinas et al., [DeepAR: probabilistic forecasting with autoregressive recurrent
   networks](https://arxiv.org/abs/1704.04110), 2017: one LSTM for many related series.
+- Y. Romano, E. Patterson, E. Candès, [Conformalized quantile
+  regression](https://arxiv.org/abs/1905.03222), 2019: intervals corrected by held-out
+  data, and what that guarantees.
 - I. Sutskever, O. Vinyals, Q. V. Le, [Sequence to sequence learning with neural
   networks](https://arxiv.org/abs/1409.3215), 2014.
 """

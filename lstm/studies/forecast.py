@@ -36,10 +36,10 @@ CHOSEN = {  # the rate that was best in validation, from the first seed
     ("temperature", "LSTM, sequence"): 3e-3,
     ("temperature", "LSTM, recursive"): 1e-3,
     ("departures", "LSTM"): 3e-3,
-    ("departures", "GRU"): 3e-3,
+    ("departures", "GRU"): 1e-2,
     ("related", "LSTM on one"): 3e-3,
     ("related", "LSTM on few"): 3e-3,
-    ("related", "LSTM on all"): 3e-3,
+    ("related", "LSTM on all"): 1e-2,
 }
 PLAIN = {
     "temperature": {

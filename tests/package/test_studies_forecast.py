@@ -69,9 +69,11 @@ def test_a_name_says_which_network_it_is_and_what_it_reads():
 def test_trees_are_as_many_as_are_best_in_validation():
     parts = small(G=1)
     made = study.trees(0.3, 0, parts, persistence)
-    errors = [rmse(f, w.target) for f, w in zip(made, parts, strict=True)]
-    plain = [rmse(persistence(w), w.target) for w in parts]
-    assert all(e < p for e, p in zip(errors, plain, strict=True))
+    for n in (0, 1):  # what they were fitted on, and what their number was chosen by
+        plain = rmse(persistence(parts[n]), parts[n].target)
+        assert rmse(made[n], parts[n].target) < plain
+    other = study.trees(0.3, 0, [parts[0], parts[2], parts[1]], persistence)
+    assert rmse(made[1], parts[1].target) <= rmse(other[2], parts[1].target)
 
 
 def test_the_best_setting_is_chosen_by_validation_of_the_first_seed():
@@ -112,9 +114,45 @@ def test_what_the_study_calls_chosen_was_best_in_validation(rows):
         assert {row["setting"] for row in study.best(rows, task, name)} == {rate}
 
 
-def tests_of(rows, task, name):
+def errors_of(rows, task, name):
     return [row["test"] for row in study.best(rows, task, name)]
 
 
 def mean(rows, task, name):
-    return statistics.mean(tests_of(rows, task, name))
+    return statistics.mean(errors_of(rows, task, name))
+
+
+def test_every_trained_model_beats_both_plain_forecasts(rows):
+    for task in study.PLAIN:
+        plain = min(mean(rows, task, name) for name in ("persistence", "seasonal"))
+        for name in ("ridge", "trees", *study.NETWORKS[task]):
+            assert max(errors_of(rows, task, name)) < plain
+
+
+def test_no_network_beats_ridge_by_more_than_its_spread(rows):
+    for task in study.PLAIN:
+        [ridge] = errors_of(rows, task, "ridge")
+        for name in study.NETWORKS[task]:
+            errors = errors_of(rows, task, name)
+            spread = max(errors) - min(errors)
+            assert statistics.mean(errors) > ridge - max(spread, 0.01)
+
+
+def test_on_the_departures_ridge_is_ahead_of_networks_and_trees_at_every_seed(rows):
+    [ridge] = errors_of(rows, "departures", "ridge")
+    for name in ("LSTM", "GRU", "trees"):
+        assert min(errors_of(rows, "departures", name)) > ridge + 0.02
+
+
+def test_the_three_ways_are_within_a_twentieth_of_one_another(rows):
+    names = "LSTM", "LSTM, sequence", "LSTM, recursive"
+    means = [mean(rows, "temperature", name) for name in names]
+    assert max(means) < 1.05 * min(means)
+
+
+def test_one_network_for_all_beats_one_for_each_at_every_seed(rows):
+    one, few, whole = (
+        errors_of(rows, "related", name) for name in study.NETWORKS["related"]
+    )
+    assert max(whole) < min(one)
+    assert max(whole) < min(few)

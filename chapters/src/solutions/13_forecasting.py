@@ -199,7 +199,10 @@ lstm.Table(("walk", "the LSTM gives", "skill, honest", "skill, leaking"), rows)
 
 # %% [markdown]
 r"""
-LEAK-PROSE
+The leak brings nothing here. Giving the change, the skill is what it was. Giving the
+value it is even lower: the whole walk is wider than its beginning, so that training now
+sees a smaller part of the scale. A leak is not a gain by nature. It is a number that
+cannot be trusted, in either direction.
 """
 
 # %%
@@ -215,9 +218,10 @@ r"""
 ## Exercise 6
 
 The network of section 13.7 with its two outer quantiles only. By how much a truth lies
-outside is the larger of $\text{low} - y$ and $y - \text{high}$, negative inside. Romano
-et al. prove that so widened an interval covers what it should, if the windows of
-validation and test can be exchanged for one another.
+outside is the larger of $\text{low} - y$ and $y - \text{high}$, negative inside.
+[Romano et al. (2019)](https://arxiv.org/abs/1905.03222) prove that so widened an
+interval covers what it should, if the windows of validation and test can be exchanged
+for one another.
 """
 
 # %%
@@ -250,7 +254,10 @@ print(
 
 # %% [markdown]
 r"""
-WIDE-PROSE
+In the calm months of validation the interval was too wide, so the correction narrows
+it, and the test, which is stormier, is covered still less. The proof needs windows that
+could be exchanged for one another; those of autumn and winter cannot. A correction by
+last year's winter could have helped, and we have none.
 """
 
 # %%
