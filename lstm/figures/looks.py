@@ -27,6 +27,7 @@ MODELS = {  # colour and mark
     "n-gram": ("#8A6100", "p"),
     "persistence": ("#9A9A9A", "."),
     "seasonal": ("#C9A227", "1"),
+    "mean of 4 weeks": ("#7A6A53", "2"),
     "ridge": ("#B5452C", "*"),
     "trees": ("#5B7F2B", "8"),
 }
