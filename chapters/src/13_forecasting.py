@@ -766,31 +766,40 @@ plain forecast, the mean of the last four same weekdays, stands beside it.
 
 # %%
 watched = {
-    name: [row["test"] for row in best("related", name)]
+    (name, part): [row[part] for row in best("related", name)]
+    for part in ("validation", "test")
     for name in study.NETWORKS["related"]
 }
-mean_of_4 = [
-    (mean_of_seasons(w, 7) - w.target).square().mean() for _, _, w in few_parts
-]
-watched["mean of 4 weeks"] = [torch.stack(mean_of_4).mean().sqrt().item()]
+for n, part in ((1, "validation"), (2, "test")):
+    cost_free = [
+        (mean_of_seasons(w, 7) - w.target).square().mean()
+        for w in (parts_of_one[n] for parts_of_one in few_parts)
+    ]
+    watched["mean of 4 weeks", part] = [torch.stack(cost_free).mean().sqrt().item()]
 
 # %%
 #| fig-alt: >-
-#|   Four rows of test errors: an LSTM on one series, on the five, on all, and the mean
-#|   of four weeks.
-figures.marks(watched, "error on the test, in standard deviations of each series")
+#|   Eight rows of errors. In validation an LSTM on one series has about 0.77, on five
+#|   0.58, on all 0.54, the mean of four weeks lies above the last two. In the test all
+#|   four lie near 1.2.
+groups = {f"{name}, {part}": values for (name, part), values in watched.items()}
+figures.marks(groups, "error in standard deviations of each series")
 plt.show()
 
 # %% [markdown]
 r"""
-From all of them the network learns more than from one: its error on the same five
-series is lower, at every seed, and nothing but the number of series has changed. From
-five it learns no more than from one. That is the usual case in practice. A shop has ten
-thousand products with two years each, a grid has a thousand meters; there one network
-for all is at home ([Salinas et al. (2020)](https://arxiv.org/abs/1704.04110)), and a
-network for each is rarely right. But look at the last row: on these five series the
-mean of the last four same weekdays, which learns nothing at all, is better than all
-three.
+In September and October, which have chosen between two rates and nothing else, the
+network that has learned from all series is ahead of one for each by a wide margin, at
+every seed, and nothing but the number of series has changed; most of it is there with
+five series. In November and December, with the holidays that no series has shown it
+before, the margin shrinks to about the spread of the seeds, and on these five series
+the mean of the last four same weekdays, which learns nothing at all, is as good as any.
+More series teach what series have in common. They do not teach what none of them has
+seen.
+
+The case is common. A shop has ten thousand products with two years each, a grid has a
+thousand meters; there one network for all is at home ([Salinas et al.
+(2020)](https://arxiv.org/abs/1704.04110)), and a network for each is rarely right.
 
 ## 13.9 All of them, side by side
 
@@ -878,8 +887,8 @@ what the network has to beat.
   temperature.
 - The pinball loss is least at the quantile. An interval's coverage is to be measured on
   data that chose nothing: of a nominal 90 % some 84 % were left in the test.
-- One LSTM for all related series beats one for each. Ridge regression was not beaten by
-  either.
+- One LSTM for all related series beats one for each where the months are like those of
+  training, and hardly where they are not. Ridge regression was beaten by neither.
 
 ## Exercises
 

@@ -69,9 +69,8 @@ def test_a_name_says_which_network_it_is_and_what_it_reads():
 def test_trees_are_as_many_as_are_best_in_validation():
     parts = small(G=1)
     made = study.trees(0.3, 0, parts, persistence)
-    for n in (0, 1):  # what they were fitted on, and what their number was chosen by
-        plain = rmse(persistence(parts[n]), parts[n].target)
-        assert rmse(made[n], parts[n].target) < plain
+    plain = rmse(persistence(parts[0]), parts[0].target)
+    assert rmse(made[0], parts[0].target) < plain
     other = study.trees(0.3, 0, [parts[0], parts[2], parts[1]], persistence)
     assert rmse(made[1], parts[1].target) <= rmse(other[2], parts[1].target)
 
@@ -150,9 +149,20 @@ def test_the_three_ways_are_within_a_twentieth_of_one_another(rows):
     assert max(means) < 1.05 * min(means)
 
 
-def test_one_network_for_all_beats_one_for_each_at_every_seed(rows):
+def test_one_network_for_all_beats_one_for_each_in_validation_at_every_seed(rows):
+    one, few, whole = (
+        [row["validation"] for row in study.best(rows, "related", name)]
+        for name in study.NETWORKS["related"]
+    )
+    assert max(whole) < min(one) - 0.1
+    assert max(whole) < min(few)
+    assert max(few) < min(one)
+
+
+def test_in_the_test_the_margin_is_about_the_spread_of_the_seeds(rows):
     one, few, whole = (
         errors_of(rows, "related", name) for name in study.NETWORKS["related"]
     )
-    assert max(whole) < min(one)
-    assert max(whole) < min(few)
+    spread = max(one) - min(one)
+    assert abs(statistics.mean(one) - statistics.mean(whole)) < spread
+    assert abs(statistics.mean(few) - statistics.mean(one)) < spread
