@@ -38,6 +38,7 @@ APART = re.compile(
     re.M | re.S,
 )
 COLUMN = re.compile(r"^\|.*\|\n\|[-: |]+\|\n(?:\|.*\|\n?)+", re.M)
+OTHERWISE = {"13_forecasting": {"temperature"}}  # terms that mean another thing there
 YEAR = r",?\s+\(?\d{4}\)?"
 
 
@@ -207,6 +208,14 @@ def glossary():
     terms = re.findall(r"^(?!```|#|\s)(.+)$\n(?=  )", text, re.M)
     terms.sort(key=len, reverse=True)
     return {t: f"{GLOSSARY}#term-{t.replace(' ', '-')}" for t in terms}
+
+
+def terms(here):
+    """The terms that are to be linked on a page: those of its glossary, if it means
+    the same by them.
+    """
+    apart = OTHERWISE.get(here.stem, ())
+    return {term: to for term, to in glossary().items() if term not in apart}
 
 
 @cache

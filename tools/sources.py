@@ -96,7 +96,7 @@ def read(source):
         tags = [*cell.metadata.get("tags", []), *said.pop("tags", [])]
         said |= {"tags": list(dict.fromkeys(tags))} if tags else {}
         cell.metadata = nbformat.from_dict(said)
-    terms = dict(links.glossary())
+    terms = links.terms(target(source))
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
             cell.source = links.link(cell.source, target(source), terms)

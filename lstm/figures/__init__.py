@@ -3,6 +3,7 @@
 from lstm.figures.backward import lstm_cell_backward
 from lstm.figures.cells import RESETS, STAGES, gru_cell, lstm_cell
 from lstm.figures.curves import bars, digit_rows, dots, lines, states, updates
+from lstm.figures.forecasts import fan, lagging
 from lstm.figures.images import confusion, gallery
 from lstm.figures.layouts import VERDICTS, gate_orders, verdicts
 from lstm.figures.letters import gates, letters
@@ -38,6 +39,7 @@ __all__ = [
     "confusion",
     "digit_rows",
     "dots",
+    "fan",
     "figure",
     "final_states",
     "gallery",
@@ -47,6 +49,7 @@ __all__ = [
     "growth",
     "gru_cell",
     "influence",
+    "lagging",
     "layouts",
     "letters",
     "lines",

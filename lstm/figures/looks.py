@@ -25,6 +25,11 @@ MODELS = {  # colour and mark
     "GRU": ("#007A5A", "D"),
     "GRU, larger": ("#52B08E", "X"),
     "n-gram": ("#8A6100", "p"),
+    "persistence": ("#9A9A9A", "."),
+    "seasonal": ("#C9A227", "1"),
+    "mean of 4 weeks": ("#7A6A53", "2"),
+    "ridge": ("#B5452C", "*"),
+    "trees": ("#5B7F2B", "8"),
 }
 MARKERS = ["o", "s", "^", "D", "v", "X"]
 FRESH = "fresh", "untrained"

@@ -32,6 +32,7 @@ NAMES = (
     "perplexity",
     "inside",
     "exporting",
+    "forecast",
 )
 RESULTS = Path(__file__).resolve().parents[1] / "results/studies"
 EVERY = 10  # seconds, after which the file is written

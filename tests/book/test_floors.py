@@ -10,14 +10,14 @@ import pytest
 ROOT = Path(__file__).parents[2]
 FLOORS = [
     ("ground", {"atomic", "checks", "data", "devices", "tables"}),
-    ("equations", {"backward", "scratch", "shapes", "steps"}),
+    ("equations", {"backward", "forecasts", "scratch", "shapes", "steps"}),
     ("layers", {"cells", "convert", "layers"}),
     ("fast layers", {"fast"}),
     ("show", {"figures"}),
     ("use", {"d2l", "models", "training"}),
     (
         "prove and look inside",
-        {"bench", "checkup", "inside", "outside", "parity", "runs"},
+        {"bench", "checkup", "forecasters", "inside", "outside", "parity", "runs"},
     ),
     ("study", {"export", "studies"}),
     ("command", {"command"}),

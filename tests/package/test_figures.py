@@ -72,6 +72,10 @@ DRAWN = {
     "processes": figures.processes,
     "checklist": partial(figures.checklist, [("is it?", "this or that")]),
     "influence": partial(figures.influence, {"a": np.ones((2, 3, 2, 3), bool)}),
+    "fan": partial(figures.fan, [1, 2], [3, 4], [[2, 2], [3, 3], [4, 5]], "h", "C"),
+    "lagging": partial(
+        figures.lagging, [1, 2, 3, 2], [1, 1, 2, 3], {0: 0.1, 1: 1}, "d", "C"
+    ),
     "padded_batch": partial(figures.padded_batch, [3, 1], marked="last"),
 }
 DRAWN |= {f"lstm_cell {s}": partial(figures.lstm_cell, s) for s in figures.STAGES}

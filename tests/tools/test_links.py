@@ -98,3 +98,10 @@ def test_every_equation_of_the_chapters_has_its_anchor():
         path = Path(target.partition("#")[0])
         text = path.read_text(encoding="utf-8")
         assert text.count(f'<a id=\\"eq-{number}\\"></a>') == 1
+
+
+def test_a_term_is_not_linked_where_it_means_another_thing():
+    names = "13_forecasting", "x"
+    there, elsewhere = (links.terms(CHAPTERS / f"{n}.ipynb") for n in names)
+    assert elsewhere == links.glossary()
+    assert {*elsewhere} - {*there} == {"temperature"}
