@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 FLOORS = [
     ("ground", {"atomic", "checks", "data", "devices", "tables"}),
-    ("equations", {"backward", "scratch", "shapes", "steps"}),
+    ("equations", {"backward", "pieces", "scratch", "shapes", "steps"}),
     ("layers", {"cells", "convert", "layers"}),
     ("fast layers", {"fast"}),
     ("show", {"figures"}),
