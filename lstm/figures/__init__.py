@@ -6,6 +6,7 @@ from lstm.figures.curves import bars, digit_rows, dots, lines, states, updates
 from lstm.figures.images import confusion, gallery
 from lstm.figures.letters import gates, letters
 from lstm.figures.looks import MODELS, looks
+from lstm.figures.pieces import packed_pieces
 from lstm.figures.planes import plane
 from lstm.figures.processes import processes
 from lstm.figures.sequences import bidirectional, padded_batch, unrolled
@@ -49,6 +50,7 @@ __all__ = [
     "lstm_cell_backward",
     "marks",
     "packed",
+    "packed_pieces",
     "padded_batch",
     "plane",
     "plt",

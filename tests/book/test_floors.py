@@ -15,7 +15,7 @@ FLOORS = [
     ("fast layers", {"fast"}),
     ("show", {"figures"}),
     ("use", {"d2l", "models", "training"}),
-    ("prove and look inside", {"bench", "inside", "parity", "runs"}),
+    ("prove and look inside", {"bench", "inside", "parity", "runs", "transforms"}),
     ("study", {"studies"}),
     ("command", {"command"}),
     ("door", {"__main__"}),

@@ -62,6 +62,7 @@ DRAWN = {
     "bidirectional": figures.bidirectional,
     "plane": partial(figures.plane, {"a": [[0, 1]], "b": [[2, 3]]}, [[0, 1], [2, 3]]),
     "processes": figures.processes,
+    "packed_pieces": partial(figures.packed_pieces, np.array([[0, 0], [0, 1], [1, 0]])),
     "padded_batch": partial(figures.padded_batch, [3, 1], marked="last"),
 }
 DRAWN |= {f"lstm_cell {s}": partial(figures.lstm_cell, s) for s in figures.STAGES}
