@@ -17,8 +17,8 @@ r"""
 the others. And, with the same plain layer, three things that a fused kernel refuses or
 does by a loop: gradients of single samples, a hundred models in one run, and curvature.
 
-**What you will learn.** Why pieces of sequences may run side by side, so that a reset
-costs next to nothing. What a stream loses when its state is thrown away at each window,
+**What you will learn.** Why pieces of sequences may run side by side, and what a reset
+then costs. What a stream loses when its state is thrown away at each window,
 what burn-in brings back, and what a state that is carried too far does. What it takes
 to train with differential privacy, and what is honest to say of it. And which of these
 things `nn.LSTM` of your version of PyTorch can do: the chapter asks it.
@@ -115,8 +115,8 @@ plt.show()
 
 # %% [markdown]
 r"""
-Eight steps one after another have become five. So a reset does not slow the layer down;
-in a loop over steps it even shortens it.
+Eight steps one after another have become five: in a loop over steps, a reset makes the
+way shorter, not longer.
 
 What remains is to find out which row goes where. With $b_n(t)$ the last reset of
 sequence $n$ up to step $t$, or 0, the age of a row is
@@ -302,10 +302,11 @@ lstm.Table(("time, without the argument = 1", *masks), rows)
 r"""
 A mask without a reset costs one look at it. With resets the rows are moved twice, and
 the packed steps are of unequal width: the first ones wide, which processors like, the
-last ones narrow, which they do not. Together that came to a few hundredths for the fast
-layers, and up to a tenth for the plain ones, on the machine where this page was made.
-In long windows the plain layer *gains*, since it runs as many steps as its longest
-piece has. The loop over steps from outside, for comparison, is exercise 3.
+last ones narrow, which they do not. The fast layers hardly notice. The plain ones pay
+more: they multiply step by step, and a step of five pieces takes almost as long as one
+of twenty. (The numbers are one run's, on a machine with other work to do; a few
+hundredths either way are noise.) The loop over steps from outside, for comparison, is
+exercise 3.
 
 Errors name what was given. A mask of the wrong axes, of numbers, for a packed batch or
 for two directions is refused:
@@ -935,7 +936,7 @@ and two runs are no proof that curvature is what fails at the highest rates.
 
 - What lies between two resets is a sequence of its own. Cut, packed and put back, a
   batch with resets equals separate runs within $10^{-12}$, every gradient included, for
-  a few hundredths of the time in the fast layers.
+  next to nothing in the fast layers.
 - On a stream whose episodes end unseen, a carried state with resets answers all but
   every hundredth question; without resets, or from zeros, a fourth to almost half are
   wrong. Burn-in gets as far as it reaches.

@@ -236,6 +236,12 @@ def test_where_nothing_is_reset_nothing_is_done(kind, monkeypatch):
 
 
 @pytest.mark.parametrize("kind", LAYERS)
+def test_a_reset_is_looked_at_before_anything_is_cut(kind):
+    with pytest.raises(RuntimeError, match="one truth value for each step"):
+        LAYERS[kind][0](3, 5)(torch.zeros(7, 2, 3), None, torch.ones(2, 7).bool())
+
+
+@pytest.mark.parametrize("kind", LAYERS)
 @given(size=st.integers(1, 9), seed=SEEDS)
 def test_a_stream_in_chunks_is_the_whole_stream_resets_and_all(kind, size, seed):
     torch.manual_seed(seed)
