@@ -79,6 +79,30 @@ def layer_call(layer, given, hx):
         same_dtype("hidden", tensor, weight)
 
 
+def layer_reset(layer, given, reset):
+    """Check where sequences begin anew; torch has no such argument, nor words for it.
+
+    Raises TypeError for what is no Tensor of bool; ValueError with a PackedSequence or
+    a bidirectional layer; RuntimeError for another shape or device than the input's.
+    """
+    of_type("reset", reset, Tensor, "Tensor of bool")
+    if reset.dtype != torch.bool:
+        cure = "Convert reset: reset.bool()"
+        raise TypeError(f"reset should be a Tensor of bool, got: {reset.dtype}. {cure}")
+    if isinstance(given, PackedSequence):
+        instead = "pack the pieces as sequences of their own, or hand over a padded one"
+        raise ValueError(f"reset cannot be had with a PackedSequence: {instead}")
+    if layer.bidirectional:
+        why = "reset needs a layer of one direction, got bidirectional=True"
+        raise ValueError(f"{why}: the other one meets what is reset from its end")
+    if reset.shape != given.shape[:-1]:
+        sentence = "reset must have one truth value for each step of each sequence"
+        raise misfit(sentence, tuple(given.shape[:-1]), reset)
+    if reset.device != given.device:
+        found = f"found input at {given.device} and reset at {reset.device}"
+        raise RuntimeError(f"Input and reset are not at the same device, {found}")
+
+
 def packing(packed):
     """Check a PackedSequence, which may be made by hand; return its [N] and L."""
     sizes, rows = packed.batch_sizes, len(packed.data)

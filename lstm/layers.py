@@ -16,7 +16,7 @@ from torch import nn
 from torch.nn.functional import dropout
 from torch.nn.utils.rnn import PackedSequence
 
-from lstm import checks, shapes
+from lstm import checks, pieces, shapes
 from lstm.steps import gru_step, lstm_step, projected_lstm_step, scan, scan_packed
 
 
@@ -82,15 +82,19 @@ class RNNBase(nn.Module):
         """2 if bidirectional, else 1."""
         return 2 if self.bidirectional else 1
 
-    def forward(self, input, hx=None):
+    def forward(self, input, hx=None, reset=None):
         """input: (L, N, D), or (N, L, D) if batch_first, or (L, D), or a PackedSequence
         hx: the state before the first step, as the class says; zeros if it is not given
+        reset: bool, with the input's axes but the last; true where a sequence begins,
+        which it does with zeros: before that step the state is forgotten (chapter 15)
 
         ->   output: (L, N, directions * P), or with the input's axes; the last state
         Raises what torch raises, naming what was given and expected: see `lstm.checks`.
         """
         checks.layer_call(self, input, hx)
-        return self.along(input, hx)
+        if reset is None:
+            return self.along(input, hx)
+        return self.along_pieces(input, hx, reset)
 
     def along(self, input, hx):
         """Bring every form of input into one, run the layers, and bring it back."""
@@ -110,6 +114,32 @@ class RNNBase(nn.Module):
             output, state = self.run_layers(inputs, state)
             output = output.transpose(0, 1) if self.batch_first else output
         return output, state if len(state) == 2 else state[0]
+
+    def along_pieces(self, input, hx, reset):
+        """As `along`, but cut where reset is true, and the pieces packed: one batch."""
+        checks.layer_reset(self, input, reset)
+        if not reset.any():
+            return self.along(input, hx)
+        batched = input.dim() == 3
+        inputs, begins = (self.steps_first(t, batched) for t in (input, reset))
+        batch = inputs.shape[1:2] if batched else ()
+        state = self.first_state(hx, inputs, *batch)
+        state = state if batched else tuple(s.unsqueeze(1) for s in state)
+        cut = pieces.cut(begins)
+        data = inputs.flatten(0, 1).index_select(0, cut.rows)
+        first = pieces.first_states(state, cut)
+        output, state = self.run_layers(data, first, cut.batch_sizes)
+        output = output.index_select(0, cut.back).view(*begins.shape, -1)
+        output = self.steps_first(output, batched, back=True)
+        state = pieces.last_states(state, cut)
+        state = state if batched else tuple(s.squeeze(1) for s in state)
+        return output, state if len(state) == 2 else state[0]
+
+    def steps_first(self, tensor, batched, back=False):
+        """Bring the first axes of a tensor into the order (L, N), or back from it."""
+        if batched:
+            return tensor.transpose(0, 1) if self.batch_first else tensor
+        return tensor.squeeze(1) if back else tensor.unsqueeze(1)
 
     def first_state(self, hx, inputs, *batch):
         """The state before the first step, as a tuple: what is given, or zeros."""

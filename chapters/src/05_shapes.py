@@ -1057,15 +1057,22 @@ def scan_packed(step, inputs, state, weights, batch_sizes, reverse=False):
     ->   outputs, likewise; and the last state of every sequence
     One that has ended keeps its last state; in reverse, one not begun its first.
     """
-    outputs, steps = [], inputs.split(batch_sizes)
+    outputs, steps, ended = [], inputs.split(batch_sizes), []
+    running = tuple(s[: batch_sizes[-1] if reverse else None] for s in state)
     for x in reversed(steps) if reverse else steps:
-        n = len(x)
-        running = step(x, tuple(old[:n] for old in state), *weights)
-        state = tuple(
-            torch.cat([new, old[n:]]) for new, old in zip(running, state, strict=True)
-        )
+        n, before = len(x), len(running[0])
+        if n > before:  # in reverse: those that begin here, from their first state
+            begun = zip(running, state, strict=True)
+            running = tuple(torch.cat([now, s[before:n]]) for now, s in begun)
+        elif n < before:
+            parts = (now.split([n, before - n]) for now in running)
+            running, those = zip(*parts, strict=True)
+            ended.append(those)
+        running = step(x, running, *weights)
         outputs.append(running[0])
-    return torch.cat(outputs[::-1] if reverse else outputs), state
+    if ended:  # those that ended last lie first
+        running = tuple(map(torch.cat, zip(running, *ended[::-1], strict=True)))
+    return torch.cat(outputs[::-1] if reverse else outputs), running
 
 
 # %% [markdown]

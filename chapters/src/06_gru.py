@@ -1066,7 +1066,8 @@ r"""
 **Step 6.** What came in without a batch axis goes out without one, and what came in
 packed goes out packed, with the batch sizes and the order it came with. And this is
 ours, steps 3 to 6 in one screen: three forms of input, one computation. (Its last line
-is where LSTM and GRU differ: a pair, or one tensor.)
+is where LSTM and GRU differ: a pair, or one tensor. `reset` is ours alone; chapter 15
+is about it.)
 """
 
 # %%
@@ -1075,15 +1076,19 @@ from lstm import checks, scan_packed
 
 # %%
 # lstm/layers.py, class RNNBase
-def forward(self, input, hx=None):
+def forward(self, input, hx=None, reset=None):
     """input: (L, N, D), or (N, L, D) if batch_first, or (L, D), or a PackedSequence
     hx: the state before the first step, as the class says; zeros if it is not given
+    reset: bool, with the input's axes but the last; true where a sequence begins,
+    which it does with zeros: before that step the state is forgotten (chapter 15)
 
     ->   output: (L, N, directions * P), or with the input's axes; the last state
     Raises what torch raises, naming what was given and expected: see `lstm.checks`.
     """
     checks.layer_call(self, input, hx)
-    return self.along(input, hx)
+    if reset is None:
+        return self.along(input, hx)
+    return self.along_pieces(input, hx, reset)
 
 
 def along(self, input, hx):

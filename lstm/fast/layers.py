@@ -23,12 +23,12 @@ from lstm.fast.through_time import through_time
 class Fast(layers.RNNBase):
     """What the fast layers add: the way through time, and tokens for vectors."""
 
-    def forward(self, input, hx=None):
+    def forward(self, input, hx=None, reset=None):
         """As the plain layer's; a lone step without gradients is one call."""
-        alone = type(input) is Tensor and input.shape[:2] == (1, 1)
+        alone = type(input) is Tensor and input.shape[:2] == (1, 1) and reset is None
         if alone and hx is not None and (found := self.one_step(input, hx)):
             return found
-        return super().forward(input, hx)
+        return super().forward(input, hx, reset)
 
     def one_step(self, input, hx):
         """One step of one sequence, (1, 1, D); None where the operator has no way."""
@@ -50,7 +50,7 @@ class Fast(layers.RNNBase):
         output, *state = found
         return output, tuple(state) if self.mode == "LSTM" else state[0]
 
-    def look_up(self, tokens, hx=None):
+    def look_up(self, tokens, hx=None, reset=None):
         """As `forward` on the one-hot vectors of tokens, which are not made.
 
         tokens: int64, (L, N), or (N, L) if batch_first, or (L), or a PackedSequence
@@ -72,7 +72,10 @@ class Fast(layers.RNNBase):
                 batch = [data.shape[0 if self.batch_first else 1]]
             hx = tuple(seen.new_zeros(size) for size in self.state_sizes(*batch))
         column = data.unsqueeze(-1)
-        return self.along(PackedSequence(column, *tokens[1:]) if packed else column, hx)
+        inputs = PackedSequence(column, *tokens[1:]) if packed else column
+        if reset is None:
+            return self.along(inputs, hx)
+        return self.along_pieces(inputs, hx, reset)
 
     def run(self, inputs, state, weights, batch_sizes=None, reverse=False):
         """One layer in one direction: the fast way where it leads, else the plain."""

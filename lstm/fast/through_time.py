@@ -112,7 +112,7 @@ def results(kind, sizes, reverse, hidden, cells):
     if reverse or sizes[-1] == N:
         end = N if reverse else R
         return outputs, *(s[end - N : end].clone() for s in states)
-    return outputs, *(s[last_rows(sizes)] for s in states)
+    return outputs, *(s.index_select(0, last_rows(sizes)) for s in states)
 
 
 def backward(how, given, kept, slopes, needed):
@@ -187,27 +187,26 @@ def states_before(hidden, sizes, reverse):
     N, R = sizes[0], sum(sizes)
     if sizes[-1] == N:
         return hidden[N:] if reverse else hidden[:R]
-    return hidden[rows_before(sizes, reverse)]
+    return hidden.index_select(0, rows_before(sizes, reverse))
 
 
 @lru_cache(maxsize=32)
 def last_rows(sizes):
     """The last row of every sequence of a packed batch."""
-    lengths = [sum(size > n for size in sizes) for n in range(sizes[0])]
-    begins = [0, *torch.tensor(sizes).cumsum(0).tolist()]
-    return torch.tensor([begins[length - 1] + n for n, length in enumerate(lengths)])
+    sizes, n = torch.tensor(sizes), torch.arange(sizes[0])
+    lengths = (sizes[:, None] > n).sum(0)
+    return (sizes.cumsum(0) - sizes)[lengths - 1] + n
 
 
 @lru_cache(maxsize=32)
 def rows_before(sizes, reverse):
     """Where the state before each row of a packed batch lies among the states."""
     N, R = sizes[0], sum(sizes)
-    first = torch.arange(N) + (R if reverse else 0)
-    parts, begin = [], R if reverse else N
-    earlier = first
-    for size in reversed(sizes) if reverse else sizes:
-        parts.append(torch.cat([earlier[:size], first[len(earlier) : size]]))
-        begin -= size if reverse else 0
-        earlier = torch.arange(begin, begin + size)
-        begin += 0 if reverse else size
-    return torch.cat(parts[::-1] if reverse else parts)
+    rows, each = torch.arange(R), torch.tensor(sizes)
+    if not reverse:
+        earlier = torch.tensor([N, *sizes[:-1]])  # the first states lie before all rows
+        return rows + (N - earlier).repeat_interleave(each)
+    later = torch.tensor([*sizes[1:], 0])
+    n = rows - (each.cumsum(0) - each).repeat_interleave(each)
+    goes_on = n < later.repeat_interleave(each)  # else from a first state, behind them
+    return torch.where(goes_on, rows + each.repeat_interleave(each), R + n)

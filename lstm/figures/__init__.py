@@ -8,6 +8,7 @@ from lstm.figures.images import confusion, gallery
 from lstm.figures.layouts import VERDICTS, gate_orders, verdicts
 from lstm.figures.letters import gates, letters
 from lstm.figures.looks import MODELS, looks
+from lstm.figures.pieces import packed_pieces
 from lstm.figures.planes import plane
 from lstm.figures.processes import processes
 from lstm.figures.sequences import bidirectional, padded_batch, unrolled
@@ -58,6 +59,7 @@ __all__ = [
     "lstm_cell_backward",
     "marks",
     "packed",
+    "packed_pieces",
     "padded_batch",
     "plane",
     "plt",

@@ -10,14 +10,23 @@ import pytest
 ROOT = Path(__file__).parents[2]
 FLOORS = [
     ("ground", {"atomic", "checks", "data", "devices", "tables"}),
-    ("equations", {"backward", "forecasts", "scratch", "shapes", "steps"}),
+    ("equations", {"backward", "forecasts", "pieces", "scratch", "shapes", "steps"}),
     ("layers", {"cells", "convert", "layers"}),
     ("fast layers", {"fast"}),
     ("show", {"figures"}),
     ("use", {"d2l", "models", "training"}),
     (
         "prove and look inside",
-        {"bench", "checkup", "forecasters", "inside", "outside", "parity", "runs"},
+        {
+            "bench",
+            "checkup",
+            "forecasters",
+            "inside",
+            "outside",
+            "parity",
+            "runs",
+            "transforms",
+        },
     ),
     ("study", {"export", "studies"}),
     ("command", {"command"}),

@@ -287,6 +287,24 @@ def test_look_up_is_forward_of_the_one_hot_vectors(kind, form):
     assert_close(got, want)
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_look_up_is_reset_like_forward(kind):
+    layer = getattr(fast, kind)(5, 7).double()
+    tokens, reset = torch.randint(5, (6, 4)), torch.rand(6, 4) < 0.4
+    got = layer.look_up(tokens, None, reset)
+    assert_close(got, layer(one_hot(tokens, 5).double(), None, reset))
+    assert not torch.equal(got[0], layer.look_up(tokens)[0])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_lone_step_that_is_reset_begins_with_zeros(kind):
+    layer, x = getattr(fast, kind)(5, 7), torch.randn(1, 1, 5)
+    state, yes = torch.randn(1, 1, 7), torch.tensor([[True]])
+    state = (state, state) if kind == "LSTM" else state
+    with torch.no_grad():
+        assert_close(layer(x, state, yes), layer(x))
+
+
 @pytest.mark.parametrize("case", ["projection", "bfloat16"])
 def test_look_up_works_where_the_plain_layer_computes(case):
     options = {"proj_size": 3} if case == "projection" else {"dtype": torch.bfloat16}

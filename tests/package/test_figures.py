@@ -76,6 +76,7 @@ DRAWN = {
     "lagging": partial(
         figures.lagging, [1, 2, 3, 2], [1, 1, 2, 3], {0: 0.1, 1: 1}, "d", "C"
     ),
+    "packed_pieces": partial(figures.packed_pieces, np.array([[0, 0], [0, 1], [1, 0]])),
     "padded_batch": partial(figures.padded_batch, [3, 1], marked="last"),
 }
 DRAWN |= {f"lstm_cell {s}": partial(figures.lstm_cell, s) for s in figures.STAGES}

@@ -565,6 +565,60 @@ def test_a_gru_cells_state_is_one_tensor(given):
     compare("GRUCell", lambda cell: cell(3, 5)(Y, given), message)
 
 
+# where sequences begin anew: an argument that torch has not
+
+BEGINS = ZEROS(7, 2, dtype=torch.bool)
+RESETS = [
+    ([[True]], TypeError, "reset should be of type Tensor of bool, got: list"),
+    (1, TypeError, "reset should be of type Tensor of bool, got: int"),
+    (
+        BEGINS.float(),
+        TypeError,
+        r"bool, got: torch.float32. Convert reset: reset.bool\(\)",
+    ),
+    (BEGINS.long(), TypeError, "reset should be a Tensor of bool, got: torch.int64"),
+    (BEGINS.T, RuntimeError, r"expected shape \(7, 2\), got \(2, 7\)"),
+    (BEGINS[:, 0], RuntimeError, r"expected shape \(7, 2\), got \(7,\)"),
+    (BEGINS[..., None], RuntimeError, r"expected shape \(7, 2\), got \(7, 2, 1\)"),
+    (BEGINS[:6], RuntimeError, r"one truth value for each step .*got \(6, 2\)"),
+    (BEGINS.to("meta"), RuntimeError, "found input at cpu and reset at meta"),
+]
+
+
+@pytest.mark.parametrize(("given", "error", "message"), RESETS)
+@pytest.mark.parametrize("kind", BOTH)
+def test_a_reset_that_does_not_fit_is_named_with_what_would(
+    kind, given, error, message
+):
+    layer = getattr(lstm, kind)(3, 5)
+    with pytest.raises(error, match=message):
+        layer(ZEROS(7, 2, 3), None, given)
+    if hasattr(layer, "look_up"):
+        with pytest.raises(error, match=message):
+            layer.look_up(ZEROS(7, 2, dtype=torch.int64), None, given)
+
+
+@pytest.mark.parametrize("kind", BOTH)
+def test_a_resets_shape_follows_the_axes_of_the_input(kind):
+    first, layer = (
+        getattr(lstm, kind)(3, 5, batch_first=True),
+        getattr(lstm, kind)(3, 5),
+    )
+    with pytest.raises(RuntimeError, match=r"expected shape \(2, 7\), got \(7, 2\)"):
+        first(ZEROS(2, 7, 3), None, BEGINS)
+    with pytest.raises(RuntimeError, match=r"expected shape \(7,\), got \(7, 2\)"):
+        layer(ZEROS(7, 3), None, BEGINS)
+
+
+@pytest.mark.parametrize("kind", BOTH)
+def test_a_reset_of_what_is_packed_or_read_in_two_directions_is_refused(kind):
+    with pytest.raises(ValueError, match="reset cannot be had with a PackedSequence"):
+        getattr(lstm, kind)(3, 5)(packed(7, 2, 3), None, BEGINS)
+    both = getattr(lstm, kind)(3, 5, bidirectional=True)
+    with pytest.raises(ValueError, match="one direction, got bidirectional=True"):
+        both(ZEROS(7, 2, 3), None, BEGINS)
+
+
 # the mistakes that torch's own tests of its modules make
 
 

@@ -1,6 +1,8 @@
 """lstm.LSTM and lstm.GRU against torch.nn's, over arguments and inputs, in float64."""
 
 import copy
+import inspect
+import itertools
 import pickle
 
 import numpy as np
@@ -141,6 +143,137 @@ def test_a_packed_batch_gives_what_each_sequence_gives_alone(kind, lengths):
     for n, length in enumerate(lengths):
         alone = flat(ours(x[:length, n]))
         assert_close([output[:length, n], *(s[:, n] for s in leaves_of(state))], alone)
+
+
+def alone(layer, x, state, begins):
+    """One sequence (L, D), cut by hand: a run of its own for each piece.
+
+    state: for one sequence, or None, which is what each piece after the first has
+    """
+    cuts = sorted({0, len(x)} | {t for t, new in enumerate(begins.tolist()) if new})
+    outputs = []
+    for a, b in itertools.pairwise(cuts):
+        output, state = layer(x[a:b], None if begins[a] else state)
+        outputs.append(output)
+    return torch.cat(outputs), state
+
+
+def each_alone(layer, x, state, begins):
+    """x: (L, N, D), begins: (L, N); see `alone`   ->   as from one run of the batch"""
+    outputs, states = [], []
+    for n in range(x.shape[1]):
+        mine = [s[:, n] for s in leaves_of(state)] or None
+        mine = tuple(mine) if isinstance(state, tuple) else mine and mine[0]
+        output, last = alone(layer, x[:, n], mine, begins[:, n])
+        outputs.append(output)
+        states.append(leaves_of(last))
+    states = [torch.stack(s, 1) for s in zip(*states, strict=True)]
+    return torch.stack(outputs, 1), *states
+
+
+@pytest.mark.parametrize("kind", LAYERS)
+@given(
+    data=st.data(),
+    length=st.integers(1, 7),
+    batch=st.none() | st.integers(1, 4),
+    with_state=st.booleans(),
+    share=st.sampled_from([0.0, 0.2, 0.5, 1.0]),
+    seed=SEEDS,
+)
+def test_what_is_reset_equals_separate_runs_of_torchs_layer_gradients_too(
+    kind, data, length, batch, with_state, share, seed
+):
+    torch.manual_seed(seed)
+    kwargs = data.draw(arguments(kind)) | {"bidirectional": False}
+    ours, theirs = (layer.eval() for layer in pair(kind, **kwargs))
+    turned = kwargs["batch_first"] and batch is not None
+    theirs.batch_first = False
+    x = randn(length, *([batch] if batch else []), kwargs["input_size"])
+    begins = torch.rand(x.shape[:-1]) < share
+    state = first_state(kind, theirs, *x.shape[1:-1]) if with_state else None
+    turn = lambda tensor: tensor.transpose(0, 1) if turned else tensor
+    output, last = ours(turn(x), state, turn(begins))
+    got = [turn(output), *leaves_of(last)]
+    if batch:
+        want = each_alone(theirs, x, state, begins)
+    else:
+        output, last = alone(theirs, x, state, begins)
+        want = [output, *leaves_of(last)]
+    leaves = [x, *leaves_of(state)]
+    exact = {"rtol": 0, "atol": 1e-12}
+    assert_close(tuple(got), tuple(want), **exact)
+    for mine, other in zip(
+        all_slopes(got, [*leaves, *ours.parameters()]),
+        all_slopes(want, [*leaves, *theirs.parameters()]),
+        strict=True,
+    ):
+        assert_close(mine, other, **exact)
+
+
+def all_slopes(tensors, leaves):
+    """Gradients, zeros for what has no part; the same shares on every call."""
+    torch.manual_seed(1)
+    scalar = sum((torch.randn_like(t) * t).sum() for t in tensors)
+    found = torch.autograd.grad(scalar, leaves, allow_unused=True)
+    return [
+        torch.zeros_like(p) if g is None else g
+        for g, p in zip(found, leaves, strict=True)
+    ]
+
+
+@pytest.mark.parametrize("kind", LAYERS)
+def test_where_nothing_is_reset_nothing_is_done(kind, monkeypatch):
+    """The same numbers, and dropout draws the same."""
+    layer = LAYERS[kind][0](3, 5, 2, dropout=0.5)
+    monkeypatch.setattr(lstm.pieces, "cut", None)
+    x, found = torch.randn(7, 2, 3), []
+    for reset in (None, torch.zeros(7, 2, dtype=torch.bool)):
+        torch.manual_seed(0)
+        found.append(flat(layer(x, None, reset)))
+    assert all(map(torch.equal, *found))
+    empty = torch.zeros(7, 0, dtype=torch.bool)
+    assert layer(x[:, :0], reset=empty)[0].shape == (7, 0, 5)
+
+
+@pytest.mark.parametrize("kind", LAYERS)
+def test_a_reset_is_looked_at_before_anything_is_cut(kind):
+    with pytest.raises(RuntimeError, match="one truth value for each step"):
+        LAYERS[kind][0](3, 5)(torch.zeros(7, 2, 3), None, torch.ones(2, 7).bool())
+
+
+@pytest.mark.parametrize("kind", LAYERS)
+@given(size=st.integers(1, 9), seed=SEEDS)
+def test_a_stream_in_chunks_is_the_whole_stream_resets_and_all(kind, size, seed):
+    torch.manual_seed(seed)
+    layer = LAYERS[kind][0](3, 5, num_layers=2).double()
+    x, begins = randn(9, 2, 3), torch.rand(9, 2) < 0.3
+    whole, want = layer(x, None, begins)
+    outputs, state = [], None
+    for chunk, new in zip(x.split(size), begins.split(size), strict=True):
+        output, state = layer(chunk, state, new)
+        outputs.append(output)
+    assert_close(torch.cat(outputs), whole)
+    assert_close(state, want)
+
+
+@pytest.mark.parametrize("kind", LAYERS)
+def test_a_lone_step_is_reset_too_and_is_as_from_zeros(kind):
+    layer = LAYERS[kind][0](3, 5)
+    x, yes = torch.randn(1, 1, 3), torch.tensor([[True]])
+    state = torch.randn(1, 1, 5)
+    state = (state, state) if kind == "LSTM" else state
+    with torch.no_grad():
+        assert_close(layer(x, state, yes), layer(x))
+        assert_close(layer(x, state, ~yes), layer(x, state))
+
+
+@pytest.mark.parametrize("kind", LAYERS)
+def test_the_arguments_of_a_call_are_torchs_and_then_reset(kind):
+    ours, theirs = (inspect.signature(layer.forward) for layer in LAYERS[kind])
+    names = [*ours.parameters]
+    assert names[:-1] == [*theirs.parameters]
+    assert names[-1] == "reset"
+    assert ours.parameters["reset"].default is None
 
 
 @pytest.mark.parametrize("kind", LAYERS)

@@ -128,8 +128,8 @@ r"""
 
 Streams side by side, in each of which a new text may begin at any step. The recipe of
 section 5.2 needs one state of the whole batch and a mask of those that begin; here it
-is applied before each step. (A library's layer cannot reset in mid-sequence, so the
-loop must call it step by step.)
+is applied before each step. (PyTorch's layer cannot reset in mid-sequence, so the
+loop must call it step by step; ours can, by another way, which chapter 15 shows.)
 """
 
 # %%
