@@ -275,9 +275,9 @@ each side the other's factor.
 # %%
 #| fig-alt: >-
 #|   The LSTM cell with its arrows turned. From the right come 1 for the hidden state
-#|   and 0 for the cell; 0.0460 runs along the cell's line; 0.0097, minus 0.0053, 0.0181 and
-#|   0.1790 go down through the gates F, I, the candidate and O; 0.0405 leaves by the
-#|   cell, minus 0.3100 by the hidden state.
+#|   and 0 for the cell; 0.0460 runs along the cell's line; 0.0097, minus 0.0053, 0.0181
+#|   and 0.1790 go down through the gates F, I, the candidate and O; 0.0405 leaves by
+#|   the cell, minus 0.3100 by the hidden state.
 i, f, g, o = d_sums[0].tolist()
 found = {"d_h": 1.0, "d_c": 0.0, "d_i": i, "d_f": f, "d_g": g, "d_o": o}
 found |= {"d_c_old": d_c.item(), "d_h_old": d_h.item()}
