@@ -107,11 +107,17 @@ class Quiet(http.server.SimpleHTTPRequestHandler):
         pass
 
 
+class Server(http.server.ThreadingHTTPServer):
+    request_queue_size = (
+        64  # a page asks for thirty files at once; with 5 some get lost
+    )
+
+
 @contextlib.contextmanager
 def served(folder):
     """Serve a folder on this machine alone; gives its address."""
     handler = functools.partial(Quiet, directory=folder)
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+    with Server(("127.0.0.1", 0), handler) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.05,))
         thread.start()
         try:
