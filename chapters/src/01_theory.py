@@ -79,7 +79,9 @@ $\mathbf{X}_t \in \mathbb{R}^{N \times D}$, $\mathbf{H}_t \in \mathbb{R}^{N \tim
 $\mathbf{W}_{xh} \in \mathbb{R}^{D \times H}$,
 $\mathbf{W}_{hh} \in \mathbb{R}^{H \times H}$ and
 $\mathbf{b}_h \in \mathbb{R}^{1 \times H}$. (A bold letter with a time index is a state;
-the plain letter $H$ is a size.) This is the plain recurrent network (RNN), also called
+the plain letter $H$ is a size. A **unit** is one of the $H$ numbers that a state holds
+for each sequence: more units are a larger memory, whatever the length.) This is the
+plain recurrent network (RNN), also called
 Elman network after [Elman (1990)](https://doi.org/10.1207/s15516709cog1402_1). Unrolled
 over time it is one long chain: the key can reach the loss only through every state
 between.

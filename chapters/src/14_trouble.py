@@ -22,7 +22,7 @@ order, cheap questions first. Where a NaN begins. What a seed fixes and what it 
 not. And when to take something else than an LSTM.
 
 **What you need.** Section 5.1 is the page to have at hand. The sections can be read in
-any order; 14.7 to 14.12 belong together and train for one or two minutes.
+any order; sections 14.7 to 14.12 belong together and train for one or two minutes.
 """
 
 # %%
@@ -97,6 +97,7 @@ If there is none, look for the symptom:
 | the symptom | what it may be | section |
 |---|---|---|
 | all runs, and learns badly | axes exchanged, `batch_first` forgotten | 14.2, 14.8 |
+| `nn.LSTM` or `nn.LSTMCell`? | the layer, unless something happens between two steps | 14.3 |
 | two directions are no better than one | `output[:, -1]` read of both | 14.3 |
 | good within a batch, bad from batch to batch | a state that belongs to other sequences | 14.4 |
 | short sequences come out worse than long ones | the last step lies in the padding | 14.5 |
@@ -442,6 +443,32 @@ assert silent.abs() > 0.001
 
 # %% [markdown]
 r"""
+### nn.LSTM or nn.LSTMCell?
+
+The cell is one step of one layer: it takes $(N, D)$ and a state $(N, H)$, and the loop
+over time is yours. Its weights are the layer's, without the `_l0` in their names.
+"""
+
+# %%
+cell = nn.LSTMCell(10, 20)
+cell.load_state_dict({n.removesuffix("_l0"): w for n, w in layer.state_dict().items()})
+h, c = zeros(8, 20)
+by_cell = []
+for step in x.unbind(dim=1):
+    h, c = cell(step, (h, c))
+    by_cell.append(h)
+by_cell = torch.stack(by_cell, dim=1)
+print(tuple(by_cell.shape), "equal to a rounding:", gap(by_cell, layer(x)[0]) < 1e-6)
+assert gap(by_cell, layer(x)[0]) < 1e-6
+
+# %% [markdown]
+r"""
+Take the layer wherever the whole input is there before the first step: one call for all
+steps is faster (section 11.8). Take the cell where something has to happen between two
+steps that no layer offers: an answer that becomes the next input, as in a decoder, or
+attention over other states. For a state that begins anew in mid-batch the package's
+layers have `reset` (section 15.1).
+
 ## 14.4 The graph and the state
 
 ### backward through the graph a second time
