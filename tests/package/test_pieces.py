@@ -1,10 +1,13 @@
 """Cutting sequences at their resets: what lies where, against loops that say it."""
 
+import pytest
 import torch
 from hypothesis import example, given
 from hypothesis import strategies as st
+from torch.func import grad, vmap
 from torch.testing import assert_close
 
+import lstm
 from lstm import pieces
 from tensors import gradients, randn
 
@@ -80,3 +83,28 @@ def test_a_sequence_ends_with_the_state_of_its_last_piece(mask):
 def test_an_order_is_undone_by_its_inverse():
     order = torch.randperm(50)
     assert torch.equal(pieces.inverse(order)[order], torch.arange(50))
+
+
+# torch compiles rules for it on first use
+@pytest.mark.filterwarnings("ignore:.*torch.jit.script:DeprecationWarning")
+def test_reordered_rows_have_all_derivatives_and_can_be_transformed():
+    order = torch.randperm(6)
+    back, rows = pieces.inverse(order), randn(6, 3)
+    reordered = lambda rows: pieces.Reordered.apply(rows, order, back).sin()
+    assert_close(reordered(rows), rows[order].sin())
+    assert torch.autograd.gradcheck(reordered, rows, check_forward_ad=True)
+    assert torch.autograd.gradgradcheck(reordered, rows)
+    many = torch.randn(4, 6, 3).double()
+    assert_close(vmap(reordered)(many), many[:, order].sin())
+    slopes = vmap(grad(lambda rows: (reordered(rows) * rows).sum()))(many)
+    want = many[:, order].sin() + (many.cos() * many[:, back])
+    assert_close(slopes, want)
+
+
+@pytest.mark.parametrize("kind", ["LSTM", "GRU"])
+def test_a_layer_that_is_reset_can_be_transformed_and_differentiated_again(kind):
+    layer, mask = getattr(lstm, kind)(2, 3).double(), torch.rand(5, 2) < 0.5
+    x = randn(4, 5, 2, 2)
+    of = lambda x: layer(x, None, mask)[0]
+    assert_close(vmap(of)(x), torch.stack([of(one) for one in x]))
+    assert torch.autograd.gradgradcheck(of, x[0].detach().requires_grad_())
