@@ -271,7 +271,7 @@ for name, plain in (
 ):
     errors = degrees * rmse(plain(test), test.target, dim=0)
     some = ", ".join(f"{m} h {errors[m - 1]:.1f}" for m in (1, 6, 12, 24))
-    print(f"{name:12} root mean squared error in °C on the test: {some}")
+    print(f"{name:12} test error (rmse) in °C: {some}")
 
 # %%
 #| check: >-
@@ -328,7 +328,7 @@ r2, gained, lags = judged(made, windows)
 
 # %% tags=["nbval-ignore-output"]
 print(f"R squared {r2:.2f}; skill against persistence {gained:+.2f}; correlation with")
-print(*(f"the truth {lag} days before {c:.3f}" for lag, c in lags.items()), sep="; ")
+print("the truth", *(f"{lag} days before {c:.3f}" for lag, c in lags.items()), sep="; ")
 
 # %%
 #| fig-alt: >-

@@ -985,7 +985,7 @@ for fault in (RIGHT, "output weights too wide"):
 for fault in (RIGHT, "batch_first forgotten"):
     print(f"{fault:24} reads its own sequence: {reads_its_own(fault)}")
 for fault in (RIGHT, "output detached"):
-    print(f"{fault:24} no gradient: {', '.join(without(fault)[:3]) or '-'}")
+    print(f"{fault:16} no gradient: {', '.join(without(fault)[:2]) or '-'}")
 
 # %%
 #| check: >-

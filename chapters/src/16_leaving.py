@@ -680,7 +680,8 @@ plt.show()
 # %% tags=["nbval-ignore-output"]
 print(f"32 bits: {whole:.3f} bits per letter")
 pairs = zip(widths, rounded, strict=True)
-print(", ".join(f"{b}: {value - whole:+.3f}" for b, value in pairs))
+told = ", ".join(f"{b}: {value - whole:+.3f}" for b, value in pairs)
+print(textwrap.fill(told, 80))
 
 # %%
 #| check: >-

@@ -36,12 +36,14 @@ STARTED = """async () => {
   scrollTo(0, 0);
 }"""
 RESIZED, CHANGED = 400, 100  # the theme answers a change of width after 300 ms
-# How far what a reader sees has moved by itself; then all pictures are there
+# How far the text has moved by itself (the list of contents beside it unfolds where one
+# reads); then all pictures are there
 STILL = """
 window.moved = 0;
+const inText = ({ node }) => document.querySelector("article")?.contains(node);
 new PerformanceObserver((list) => {
   for (const entry of list.getEntries())
-    if (!entry.hadRecentInput) moved += entry.value;
+    if (!entry.hadRecentInput && entry.sources.some(inText)) moved += entry.value;
 }).observe({ type: "layout-shift", buffered: true });
 """
 READ_THROUGH = """async () => {

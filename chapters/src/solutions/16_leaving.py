@@ -155,7 +155,7 @@ if ready:
     sizes = [file.stat().st_size for file in files]
 
 # %% tags=["nbval-ignore-output"]
-print(*kinds)
+print(*kinds, sep="\n")
 print("bytes before and after:", *sizes)
 
 # %%
