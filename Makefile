@@ -83,7 +83,7 @@ colab: $(READY)  ## reproduce Colab: its versions, each notebook alone; CHAPTER=
 gpu: $(READY)  ## every notebook and the benchmarks on a GPU; DEVICE=cpu rehearses it
 	$(BIN)/python tools/gpu.py --device $(DEVICE) $(CHAPTER)
 
-bench: $(READY)  ## measure speeds side by side, WHAT=fast or steps; OUTPUT=file.json keeps them
+bench: $(READY)  ## measure speeds side by side, WHAT=fast, steps or reset; OUTPUT=file.json keeps them
 	$(BIN)/python -m lstm bench $(WHAT) $(if $(OUTPUT),--output $(OUTPUT))
 
 explore: $(READY)  ## new examples, and more, for the tests over drawn arguments

@@ -41,6 +41,7 @@ OTHER_TESTS = {
     "lstm/bench/contestants.py": ("test_bench_fast.py",),
     "lstm/bench/opponents.py": ("test_bench_fast.py",),
     "lstm/bench/apart.py": ("test_bench_fast.py",),
+    "lstm/bench/reset.py": ("test_bench_reset.py",),
     "lstm/convert.py": ("test_convert.py", "test_convert_layouts.py"),
     "lstm/outside/graphs.py": ("test_outside.py",),
     "lstm/outside/onnx_file.py": ("test_outside.py",),

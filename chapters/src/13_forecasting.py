@@ -327,14 +327,15 @@ made, windows = recipe(daily, begin=270)
 r2, gained, lags = judged(made, windows)
 
 # %% tags=["nbval-ignore-output"]
-print(f"R squared {r2:.2f}; skill against persistence {gained:+.2f}; correlation with")
-print("the truth", *(f"{lag} days before {c:.3f}" for lag, c in lags.items()), sep="; ")
+print(f"R squared {r2:.2f}; skill against persistence {gained:+.2f}")
+print("correlation with the truth of so many days before:")
+print(*(f"{lag}: {c:.3f}" for lag, c in lags.items()), sep="; ")
 
 # %%
 #| fig-alt: >-
 #|   Above, one-step forecasts of the daily mean temperature follow the truth through
 #|   every rise and fall, but each a day late. In the middle the forecasts are moved a
-#|   day back, and lie on the truth. Below, bars: the correlation of the forecast with
+#|   day back, and lie on the truth. Below, points: the correlation of the forecast with
 #|   the truth is highest with the truth of the day before.
 scale = Scaler.fit(daily[:270])
 drawn = (scale.undo(values[:60, 0], 0) for values in (windows.target, made))

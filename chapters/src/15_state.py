@@ -28,7 +28,6 @@ chapter runs for about a minute and a half.
 """
 
 # %%
-import statistics
 import time
 
 import torch
@@ -265,47 +264,34 @@ r"""
 What does it cost? The usual shape of this book, 32 sequences of 35 steps, 256 inputs
 and 256 units, forward and backward, once without the argument, once with a mask that is
 false everywhere, and once with a reset at about one step in twenty. The three take
-turns, so that a busy machine slows all of them down alike, and what is counted is the
-processor's time, on one thread; the table has the medians of the ratios.
+turns, so that a busy machine slows all of them down alike. A cell of a chapter is too
+short for differences of a few hundredths; `make bench WHAT=reset` measures for two
+minutes, and what it found is kept beside the package:
 """
 
-# %% tags=["nbval-ignore-output"]
-threads = torch.get_num_threads()
-torch.set_num_threads(1)
-torch.manual_seed(0)
-x = torch.randn(35, 32, 256)
-masks = {"none true": torch.zeros(35, 32, dtype=torch.bool)}
-masks["one in 20"] = torch.rand(35, 32) < 1 / 20
+# %%
+from lstm import bench
 
+report = bench.reset.committed()
+print(report["machine"]["processor"], report["machine"]["device"], sep=", ")
+bench.reset.table(report)
 
-def seconds(layer, *reset):
-    start = time.process_time()
-    layer(x, None, *reset)[0].sum().backward()
-    return time.process_time() - start
-
-
-rows = []
-for package in (lstm, lstm.fast):
-    for kind in ("LSTM", "GRU"):
-        layer, ratios = getattr(package, kind)(256, 256), {name: [] for name in masks}
-        for turn in range(8):
-            plain = seconds(layer)
-            for name, mask in masks.items():
-                ratio = seconds(layer, mask) / plain
-                ratios[name] += [ratio] if turn else []  # the first one warms up
-        medians = (f"{statistics.median(r):.2f}" for r in ratios.values())
-        rows.append((f"{package.__name__}.{kind}", *medians))
-torch.set_num_threads(threads)
-lstm.Table(("time, without the argument = 1", *masks), rows)
+# %%
+#| check: >-
+#|   A mask without a reset costs nothing to speak of; resets cost the fast layers less
+#|   than a tenth, and the plain ones more than the fast.
+cost = bench.reset.ratios(report)
+assert all(0.97 < ratio["none true"] < 1.03 for ratio in cost.values())
+resets = {name: ratio["one in 20"] for name, ratio in cost.items()}
+assert max(resets["lstm.fast.LSTM"], resets["lstm.fast.GRU"]) < 1.1
+assert resets["lstm.LSTM"] > resets["lstm.fast.LSTM"]
 
 # %% [markdown]
 r"""
 A mask without a reset costs one look at it. With resets the rows are moved twice, and
 the packed steps are of unequal width: the first ones wide, which processors like, the
-last ones narrow, which they do not. In longer measurements the fast layers paid four to
-five hundredths for it, the plain ones about a tenth. (The table is one short run, on a
-machine with other work to do; several hundredths either way are noise.) The loop over
-steps from outside, for comparison, is exercise 3.
+last ones narrow, which they do not. The loop over steps from outside, for comparison,
+is exercise 3.
 
 Errors name what was given. A mask of the wrong axes, of numbers, for a packed batch or
 for two directions is refused:

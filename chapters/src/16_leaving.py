@@ -247,10 +247,11 @@ Section 6.3 told of the two GRUs. In one the reset gate acts after the matrix pr
 in the other before it:
 
 \begin{align*}
-\text{after: } & \tilde{\mathbf{H}}_t = \tanh(\mathbf{X}_t \mathbf{W}_{xh} +
-\mathbf{b}_{xh} + \mathbf{R}_t \odot (\mathbf{H}_{t-1} \mathbf{W}_{hh} +
+\text{after: } \tilde{\mathbf{H}}_t & = \tanh(\mathbf{X}_t \mathbf{W}_{xh} +
+\mathbf{b}_{xh} \\
+& \qquad + \mathbf{R}_t \odot (\mathbf{H}_{t-1} \mathbf{W}_{hh} +
 \mathbf{b}_{hh})), \\
-\text{before: } & \tilde{\mathbf{H}}_t = \tanh(\mathbf{X}_t \mathbf{W}_{xh} +
+\text{before: } \tilde{\mathbf{H}}_t & = \tanh(\mathbf{X}_t \mathbf{W}_{xh} +
 (\mathbf{R}_t \odot \mathbf{H}_{t-1}) \mathbf{W}_{hh} + \mathbf{b}_h).
 \tag{16.1}
 \end{align*}

@@ -45,7 +45,14 @@ def bench_fast(args):
     return report
 
 
-BENCHES = {"steps": bench_steps, "fast": bench_fast}
+def bench_reset(args):
+    """The price of a reset."""
+    report = bench.reset.run(args.rounds, args.seconds)
+    print(bench.reset.table(report))
+    return report
+
+
+BENCHES = {"steps": bench_steps, "fast": bench_fast, "reset": bench_reset}
 
 
 def run_study(args):
@@ -102,8 +109,9 @@ def add_bench(verbs):
     verb = add_verb(verbs, "bench", run_bench)
     default = " (default %(default)s)"
     text = (
-        "steps: the chapters' training steps; fast: from the notes' loop to lstm.fast"
+        "steps: the chapters' training steps; fast: from the notes' loop to lstm.fast; "
     )
+    text += "reset: the price of beginning anew in mid-batch"
     verb.add_argument("what", choices=BENCHES, default="steps", nargs="?", help=text)
     add_device(verb)
     text = "rounds that are counted" + default

@@ -3,7 +3,7 @@
 import numpy as np
 
 from lstm.figures.looks import MODELS
-from lstm.figures.style import CYCLE, figure, styled
+from lstm.figures.style import CYCLE, FADED, figure, styled
 
 TRUTH, MADE = CYCLE[4], MODELS["LSTM"][0]
 
@@ -50,12 +50,12 @@ def lagging(truth, forecast, correlations, xlabel, ylabel):
         axis.set(ylabel=ylabel, xlim=(0, len(truth) - 1))
     axes[1].set_xlabel(xlabel)
     axes[0].legend(fontsize=10, ncols=2)
+    lags, values = zip(*correlations.items(), strict=True)
     best = max(correlations, key=correlations.get)
-    colors = [MADE if lag == best else "#c4c4c4" for lag in correlations]
-    axes[2].bar(list(correlations), list(correlations.values()), color=colors)
-    low = min(correlations.values())
-    axes[2].set(ylim=(low - 0.3 * (1 - low), 1), xlabel="lag of the truth, in steps")
+    axes[2].plot(lags, values, "o-", color=FADED, linewidth=1.6)
+    axes[2].plot([best], [correlations[best]], "o", color=MADE, markersize=9)
+    axes[2].set(xlabel="lag of the truth, in steps")
     axes[2].set_ylabel("correlation")
-    axes[2].set_xticks(list(correlations))
+    axes[2].set_xticks(lags)
     axes[2].grid(axis="x", visible=False)
     return fig

@@ -34,6 +34,7 @@ MODELS = {  # colour and mark
 MARKERS = ["o", "s", "^", "D", "v", "X"]
 FRESH = "fresh", "untrained"
 MARKS = 8  # about so many on a curve
+DENSE = 2000  # points, of which each is less than half a dot wide
 
 
 def model(name):
@@ -73,6 +74,10 @@ def _drawn(color, marker, dashed):
 
 
 def sparse(n, count, points):
-    """Where a curve of `points` has its marks, so that those of `count` alternate."""
+    """Where a curve of `points` has its marks, so that those of `count` alternate.
+
+    One of thousands is a thin line: else its ups and downs run together.
+    """
     every = max(1, points // MARKS)
-    return {"markevery": (n * every // count, every), "markersize": 5}
+    thin = {"linewidth": 0.6} if points > DENSE else {}
+    return {"markevery": (n * every // count, every), "markersize": 5} | thin

@@ -3,6 +3,8 @@
 Nothing is timed: a part of the page is left unanswered, and the others must not wait.
 """
 
+import statistics
+
 import pages
 
 CHAPTER = "chapters/01_theory.html"
@@ -21,3 +23,27 @@ def test_no_formula_is_typeset_before_those_of_the_first_screen(chromium, site):
     first, all_of_them, overtaken = pages.typesetting(chromium, site, MANY_FORMULAS)
     assert 5 <= first < all_of_them
     assert not overtaken
+
+
+ROOMS = """() => {
+  const ruler = document.querySelector("article p").appendChild(new Image());
+  ruler.style.cssText = "width: 1ex; height: 1px";
+  const ex = ruler.getBoundingClientRect().width;
+  return [...document.querySelectorAll("span.math[style]")].map((formula) => [
+    ex * parseFloat(formula.style.getPropertyValue("--room")),
+    formula.querySelector("mjx-container").getBoundingClientRect().width,
+    formula.textContent,
+  ]);
+}"""
+
+
+def test_formulas_have_their_room_before_they_are_typeset(chromium, site):
+    with pages.window(chromium, site) as seen:
+        seen.page.goto(site + CHAPTER)
+        seen.page.wait_for_function(pages.FORMULAS)
+        seen.page.evaluate(pages.SETTLED, pages.CHANGED)
+        rooms = seen.page.evaluate(ROOMS)
+    assert len(rooms) >= 20
+    off = {text: kept - taken for kept, taken, text in rooms}
+    assert statistics.median(map(abs, off.values())) < 3
+    assert max(map(abs, off.values())) < 12, max(off, key=lambda text: abs(off[text]))

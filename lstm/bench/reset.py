@@ -1,0 +1,80 @@
+"""What it costs a layer to begin anew in mid-batch, beside the same layer without.
+
+A pass is forward and backward, of the shape of chapter 3. The passes of a layer take
+turns: without the argument, with a mask that is false everywhere, and with a reset at
+one step in 20.
+"""
+
+import json
+
+import torch
+
+import lstm
+from lstm import fast as quick
+from lstm.bench import fast
+from lstm.bench.contestants import one_pass
+from lstm.bench.steps import RESULTS, SECONDS, TEXT, check, machine, processor
+from lstm.tables import Table
+from lstm.training import progress
+
+LAYERS = {
+    "lstm.LSTM": lstm.LSTM,
+    "lstm.GRU": lstm.GRU,
+    "lstm.fast.LSTM": quick.LSTM,
+    "lstm.fast.GRU": quick.GRU,
+}
+EVERY = 20
+COMMITTED = RESULTS / "reset/cpu-2-threads.json"
+
+
+def passes(kind, shape=TEXT):
+    """The passes of one layer.   ->   {what is given: function}"""
+    torch.manual_seed(0)
+    size = shape.length, shape.batch
+    x = torch.randn(*size, shape.hidden_size, requires_grad=True)
+    slope = torch.randn(*size, shape.hidden_size)
+    layer = kind(shape.hidden_size, shape.hidden_size)
+    masks = {
+        "without": None,
+        "none true": torch.zeros(size, dtype=torch.bool),
+        f"one in {EVERY}": torch.rand(size) < 1 / EVERY,
+    }
+    leaves = [x, *layer.parameters()]
+    return {
+        name: one_pass(lambda x, m=mask: layer(x, None, m)[0], x, leaves, slope)
+        for name, mask in masks.items()
+    }
+
+
+def run(rounds=9, seconds=SECONDS):
+    """Measure on this machine's CPU; return machine, versions, date and all times."""
+    check(rounds, seconds)
+    told = machine(torch.device("cpu")) | {"processor": processor()}
+    shape = vars(TEXT) | {"input_size": TEXT.hidden_size}
+    report = {"machine": told, "rounds": rounds, "seconds": seconds}
+    report |= {"shape": shape, "layers": {}}
+    for name in progress([*LAYERS], "bench"):
+        times = fast.measure(passes(LAYERS[name]), rounds, seconds)
+        report["layers"][name] = times
+    return report
+
+
+def committed():
+    """The report that chapter 15 shows."""
+    return json.loads(COMMITTED.read_text(encoding="utf-8"))
+
+
+def ratios(report):
+    """How often the time of the pass without.   ->   {layer: {what is given: ratio}}"""
+    return {
+        name: {k: t["median"] / times["without"]["median"] for k, t in times.items()}
+        for name, times in report["layers"].items()
+    }
+
+
+def table(report):
+    """The ratios, layer by layer."""
+    found = ratios(report)
+    head = "time of a pass; without the argument = 1", *next(iter(found.values()))
+    rows = [(k, *(f"{x:.2f}" for x in v.values())) for k, v in found.items()]
+    return Table(head, rows)

@@ -1,0 +1,83 @@
+"""The price of a reset: what is timed is what is said, and what is told of it."""
+
+import functools
+import json
+
+import pytest
+import torch
+
+from lstm.bench import reset
+from lstm.bench.steps import Task
+from lstm.command import main
+
+SMALL = Task(batch=4, length=12, input_size=3, hidden_size=5, unit="")
+
+
+@pytest.mark.parametrize("name", reset.LAYERS)
+def test_a_mask_that_is_false_everywhere_changes_nothing_and_resets_do(name):
+    made = reset.passes(reset.LAYERS[name], SMALL)
+    without, none_true, one_in_20 = (
+        [t.clone() for t in run()] for run in made.values()
+    )
+    assert len(without) == 6  # outputs, the input's gradient and those of four weights
+    torch.testing.assert_close(none_true, without, rtol=1e-5, atol=1e-6)
+    assert not torch.allclose(one_in_20[0], without[0])
+
+
+@pytest.mark.parametrize("name", reset.LAYERS)
+def test_the_layer_timed_is_the_one_that_is_named(name):
+    kind = reset.LAYERS[name]
+    assert kind.__module__.startswith(name.rpartition(".")[0])
+    assert kind.__name__ == name.rpartition(".")[2]
+
+
+def test_one_step_in_20_begins_anew():
+    begins = []
+
+    class Spy(torch.nn.LSTM):
+        def forward(self, x, hx, mask):
+            begins.append(mask)
+            return super().forward(x, hx)
+
+    for run in reset.passes(Spy).values():
+        run()
+    none, false, some = begins
+    assert none is None
+    assert false.shape == some.shape == (35, 32)
+    assert not false.any()
+    assert 0.03 < some.float().mean() < 0.07
+
+
+def test_ratios_are_times_of_that_without_the_argument():
+    times = {"without": 4.0, "none true": 4.2, "one in 20": 5.0}
+    times = {k: {"median": v} for k, v in times.items()}
+    report = {"layers": {"lstm.LSTM": times}}
+    expected = {"without": 1, "none true": 1.05, "one in 20": 1.25}
+    assert reset.ratios(report)["lstm.LSTM"] == pytest.approx(expected)
+    last = str(reset.table(report)).splitlines()[-1]
+    assert last.split() == ["lstm.LSTM", "1.00", "1.05", "1.25"]
+
+
+def test_the_command_measures_every_layer_and_keeps_it(monkeypatch, tmp_path, capsys):
+    small = functools.partial(reset.passes, shape=SMALL)
+    monkeypatch.setattr(reset, "passes", small)
+    path = tmp_path / "found.json"
+    main(["bench", "reset", "--rounds=1", "--seconds=0.001", f"--output={path}"])
+    assert "lstm.fast.GRU" in capsys.readouterr().out
+    found = json.loads(path.read_text(encoding="utf-8"))
+    assert found["layers"].keys() == reset.LAYERS.keys()
+    assert found["shape"]["input_size"] == found["shape"]["hidden_size"]
+
+
+def test_less_than_one_round_is_refused():
+    with pytest.raises(ValueError, match="rounds must be at least 1, got 0"):
+        reset.run(rounds=0)
+
+
+def test_the_committed_report_names_machine_and_shape():
+    report = reset.committed()
+    assert report["machine"]["processor"]
+    assert report["machine"]["date"]
+    assert report["layers"].keys() == reset.LAYERS.keys()
+    assert report["rounds"] >= 7
+    assert report["shape"]["hidden_size"] == 256
