@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.autograd import Function
 
 
 @dataclass(frozen=True)
@@ -62,33 +61,6 @@ def inverse(order):
     """The permutation that undoes one: inverse(order)[order[n]] = n."""
     places = torch.arange(len(order), device=order.device)
     return torch.empty_like(order).scatter_(0, order, places)
-
-
-class Reordered(Function):
-    """Rows in another order. Their gradient goes back by the inverse, a gather again;
-    that of `index_select` is a sum into zeros, which takes three times as long."""
-
-    generate_vmap_rule = True
-
-    @staticmethod
-    def forward(rows, order, back):
-        """rows: (R, ...)   order, back: (R), inverse to one another"""
-        return rows.index_select(0, order)
-
-    @staticmethod
-    def setup_context(ctx, inputs, output):
-        ctx.save_for_backward(*inputs[1:])
-        ctx.save_for_forward(*inputs[1:])
-
-    @staticmethod
-    def backward(ctx, slopes):
-        order, back = ctx.saved_tensors
-        return Reordered.apply(slopes, back, order), None, None
-
-    @staticmethod
-    def jvp(ctx, tangent, *_):
-        order, back = ctx.saved_tensors
-        return Reordered.apply(tangent, order, back)
 
 
 def first_states(state, pieces):

@@ -48,6 +48,20 @@ def test_one_step_in_20_begins_anew():
     assert 0.03 < some.float().mean() < 0.07
 
 
+def test_passes_take_turns_and_the_first_round_warms_up(monkeypatch):
+    ran, now = [], [0.0]
+    monkeypatch.setattr(reset.time, "perf_counter", lambda: now[0])
+
+    def one(name, takes):
+        ran.append(name)
+        now[0] += takes if len(ran) > 2 else 9  # slow at first
+
+    passes = {"a": lambda: one("a", 0.25), "b": lambda: one("b", 0.5)}
+    found = reset.measure(passes, rounds=2, seconds=0.75)
+    assert "".join(ran) == "ab" * (1 + 2 * 2)
+    assert [found[k]["median"] for k in "ab"] == [250, 500]
+
+
 def test_ratios_are_times_of_that_without_the_argument():
     times = {"without": 4.0, "none true": 4.2, "one in 20": 5.0}
     times = {k: {"median": v} for k, v in times.items()}

@@ -4,7 +4,7 @@ import pytest
 import torch
 from hypothesis import example, given
 from hypothesis import strategies as st
-from torch.func import grad, vmap
+from torch.func import vmap
 from torch.testing import assert_close
 
 import lstm
@@ -83,22 +83,6 @@ def test_a_sequence_ends_with_the_state_of_its_last_piece(mask):
 def test_an_order_is_undone_by_its_inverse():
     order = torch.randperm(50)
     assert torch.equal(pieces.inverse(order)[order], torch.arange(50))
-
-
-# torch compiles rules for it on first use
-@pytest.mark.filterwarnings("ignore:.*torch.jit.script:DeprecationWarning")
-def test_reordered_rows_have_all_derivatives_and_can_be_transformed():
-    order = torch.randperm(6)
-    back, rows = pieces.inverse(order), randn(6, 3)
-    reordered = lambda rows: pieces.Reordered.apply(rows, order, back).sin()
-    assert_close(reordered(rows), rows[order].sin())
-    assert torch.autograd.gradcheck(reordered, rows, check_forward_ad=True)
-    assert torch.autograd.gradgradcheck(reordered, rows)
-    many = torch.randn(4, 6, 3).double()
-    assert_close(vmap(reordered)(many), many[:, order].sin())
-    slopes = vmap(grad(lambda rows: (reordered(rows) * rows).sum()))(many)
-    want = many[:, order].sin() + (many.cos() * many[:, back])
-    assert_close(slopes, want)
 
 
 @pytest.mark.parametrize("kind", ["LSTM", "GRU"])
