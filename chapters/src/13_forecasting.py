@@ -4,7 +4,7 @@
 # proved: >-
 #   windows without their future; a forecast that lags, unmasked; leaks noticed by a
 #   test; plain forecasts, ridge, trees, GRU and LSTM on one split from three seeds
-# minutes: 2
+# minutes: 0.7
 # ---
 
 # %% [markdown]
@@ -22,7 +22,7 @@ ten values lie where nine of ten should. And when an LSTM is not the right tool,
 in this chapter is most of the time.
 
 **What you need.** Chapters 1 to 3. The data come with the package. The cells of this
-chapter take about two minutes; what takes longer is a study.
+chapter take less than a minute; what takes longer is a study.
 """
 
 # %%
