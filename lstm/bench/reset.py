@@ -10,8 +10,8 @@ import time
 
 import torch
 
-import lstm
 from lstm import fast as quick
+from lstm import layers
 from lstm.bench import fast
 from lstm.bench.contestants import one_pass
 from lstm.bench.steps import RESULTS, SECONDS, TEXT, check, machine, processor
@@ -19,8 +19,8 @@ from lstm.tables import Table
 from lstm.training import progress
 
 LAYERS = {
-    "lstm.LSTM": lstm.LSTM,
-    "lstm.GRU": lstm.GRU,
+    "lstm.LSTM": layers.LSTM,
+    "lstm.GRU": layers.GRU,
     "lstm.fast.LSTM": quick.LSTM,
     "lstm.fast.GRU": quick.GRU,
 }
