@@ -38,7 +38,12 @@ APART = re.compile(
     re.M | re.S,
 )
 COLUMN = re.compile(r"^\|.*\|\n\|[-: |]+\|\n(?:\|.*\|\n?)+", re.M)
-OTHERWISE = {"13_forecasting": {"temperature"}}  # terms that mean another thing there
+OTHERWISE = {  # terms that mean another thing there
+    "11_fast": {"cell"},
+    "13_forecasting": {"cell", "temperature"},
+    "15_state": {"cell"},
+    "16_leaving": {"cell"},
+}
 YEAR = r",?\s+\(?\d{4}\)?"
 
 
@@ -85,7 +90,7 @@ def linked(prose, here, terms):
     for pattern, target in papers():
         prose = outside(pattern, lambda f, t=target: to(f.group(), t, here), prose)
     for term in [*terms]:
-        pattern = re.compile(rf"\b{re.escape(term)}s?\b", re.I)
+        pattern = re.compile(rf"(?<![\w.-]){re.escape(term)}s?\b", re.I)
         target = terms[term]
         found = outside(
             pattern, lambda f, t=target: to(f.group(), t, here), prose, count=1

@@ -64,8 +64,9 @@ paper.addEventListener("change", () => {
   dataset.theme = paper.matches ? "light" : chosen;
 });
 
-// Interactive figures: a page with a place for one loads what that needs when the place
-// comes near. These are classic scripts, which a page that was opened as a file may load.
+// Interactive figures: a page with a place for one loads what that needs when all else is
+// there, before a reader comes to it. These are classic scripts, which a page that was
+// opened as a file may load.
 window.Interactive = { load };
 const STATIC = document.currentScript.src.replace(/book\.js.*$/, "interactive/");
 const FIGURES = {
@@ -88,22 +89,12 @@ function load(name) {
   return loaded[name];
 }
 
-function awaitFigures() {
+function placeFigures() {
   const places = document.querySelectorAll(".interactive[data-figure]");
   if (!places.length) return;
   const look = document.createElement("link");
   Object.assign(look, { rel: "stylesheet", href: `${STATIC}interactive.css` });
   document.head.append(look);
-  const near = new IntersectionObserver(
-    (entries) => {
-      for (const { target, isIntersecting } of entries) {
-        if (!isIntersecting) continue;
-        near.unobserve(target);
-        startFigure(target);
-      }
-    },
-    { rootMargin: "600px" },
-  );
   for (const place of places) {
     const heading = document.createElement("p");
     heading.className = "title";
@@ -111,8 +102,8 @@ function awaitFigures() {
     place.append(heading);
     place.setAttribute("role", "group");
     place.setAttribute("aria-label", heading.textContent);
-    near.observe(place);
   }
+  addEventListener("load", () => places.forEach(startFigure));
 }
 
 async function startFigure(place) {
@@ -122,7 +113,7 @@ async function startFigure(place) {
 }
 
 document.addEventListener("DOMContentLoaded", () => {
-  awaitFigures();
+  placeFigures();
   nameFolds();
   listEntries();
   keepPunctuation();

@@ -283,11 +283,11 @@ What `to_torch` builds is, with the blocks written out,
 
 \begin{align*}
 \mathbf{W}_{ih} = \begin{bmatrix}
-\mathbf{W}_{xi}^\top \\ \mathbf{W}_{xf}^\top \\
-\mathbf{W}_{xc}^\top \\ \mathbf{W}_{xo}^\top \end{bmatrix}, \quad
+\mathbf{W}_{xi}^\top \\[0.3em] \mathbf{W}_{xf}^\top \\[0.3em]
+\mathbf{W}_{xc}^\top \\[0.3em] \mathbf{W}_{xo}^\top \end{bmatrix}, \quad
 \mathbf{W}_{hh} &= \begin{bmatrix}
-\mathbf{W}_{hi}^\top \\ \mathbf{W}_{hf}^\top \\
-\mathbf{W}_{hc}^\top \\ \mathbf{W}_{ho}^\top \end{bmatrix}, \\
+\mathbf{W}_{hi}^\top \\[0.3em] \mathbf{W}_{hf}^\top \\[0.3em]
+\mathbf{W}_{hc}^\top \\[0.3em] \mathbf{W}_{ho}^\top \end{bmatrix}, \\[0.6em]
 \mathbf{b}_{ih} + \mathbf{b}_{hh} &=
 \begin{bmatrix} \mathbf{b}_i & \mathbf{b}_f & \mathbf{b}_c & \mathbf{b}_o \end{bmatrix}.
 \tag{3.1}
@@ -319,8 +319,8 @@ side by side, and a product with blocks side by side is the products side by sid
 second line is (1.3), (1.4), (1.6) and (1.5), read from right to left. The third is
 (1.7) and (1.8). So from the same state one step leads both to the same state; by
 induction so do $L$ steps; and the output layer is the same product. That is the proof:
-for *all* inputs, states and parameters, nn.LSTM as documented and the LSTM of chapter 1
-are one function. Equal functions have equal derivatives, so the gradients agree, too;
+for *all* inputs, states and parameters, `nn.LSTM` as documented and the LSTM of chapter
+1 are one function. Equal functions have equal derivatives, so the gradients agree, too;
 each of the two biases gets the gradient of the sum.
 
 ## 3.5 The test: outputs, states, every gradient
@@ -329,7 +329,7 @@ A proof is about formulas. That our loop, our bridge and PyTorch's compiled code
 *compute* these formulas is another claim, and it is tested. How much does a test at one
 random point say? Products, sums, $\sigma$ and $\tanh$ make **analytic** functions,
 those that are given by their Taylor series. Two different analytic functions (on a
-connected domain) can agree only on a set of volume zero ([Mityagin
+connected domain) can agree only on a set of volume zero ([Mityagin,
 2015](https://arxiv.org/abs/1512.07276)). A point drawn from a normal distribution lies
 in such a set with probability zero. So if a slip in the code made it another function
 of this kind (a gate exchanged, a sign, a bias forgotten), one random point would show
@@ -544,7 +544,7 @@ print(f"perplexity at epoch {E}: {line[-1]:.2f}, {crosses[-1]:.2f}, {below[-1]:.
 # %%
 #| check: >-
 #|   Scratch and nn.LSTM with the same start draw one curve, to a thousandth for 40
-#|   epochs and a hundredth for 60; the wider start lies more than 5 percent lower.
+#|   epochs and a hundredth for 60; the wider start lies more than 5 % lower.
 assert gap[:40].max() < 1e-3
 assert gap.max() < 1e-2  # rounding errors of 32-bit floats have had time to grow
 assert ((line - below) / line)[20:].mean() > 0.05
@@ -582,7 +582,7 @@ print(f"largest relative difference, live and committed: {off:.0e}")
 
 # %%
 #| check: >-
-#|   On the real text, live and committed differ by less than 2 percent for 60 epochs.
+#|   On the real text, live and committed differ by less than 2 % for 60 epochs.
 assert len(committed) == len(live)
 assert off < 0.02 or not real
 

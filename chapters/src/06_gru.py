@@ -586,7 +586,7 @@ lstm.Table(("layer", "units", "parameters"), rows)
 # %%
 #| check: >-
 #|   The formula gives the LSTM's number; the GRU of equal size has three quarters of
-#|   it, the one of 298 units the same within 0.2 per cent.
+#|   it, the one of 298 units the same within 0.2 %.
 assert count(28, 256) == 4 * 256 * (28 + 256 + 2)
 assert 4 * count(28, 256, kind="GRU") == 3 * count(28, 256)
 assert abs(count(28, 298, kind="GRU") / count(28, 256) - 1) < 0.002
@@ -594,7 +594,7 @@ assert abs(count(28, 298, kind="GRU") / count(28, 256) - 1) < 0.002
 # %% [markdown]
 r"""
 Is fewer also faster? These are speeds from `make bench`, training steps of the shape of
-chapter 2, measured side by side on the machine that the last line names:
+chapter 2, measured side by side on the machine that the first line names:
 """
 
 # %% tags=["nbval-ignore-output"]
@@ -722,7 +722,7 @@ training by little. With two layers both GRUs are ahead of it by the mean, but o
 held-out text the seeds overlap: two of the LSTM's three lie within the range of the
 GRUs'. So neither kind of network is the better one on this text: the order hangs on the
 depth, and on the held-out text the LSTM and the GRUs, each at its best rate, lie 1 to 3
-per cent apart. At the LSTM's best rate a GRU loses 6 to 19 per cent; at a GRU's best
+per cent apart. At the LSTM's best rate a GRU loses 6 to 19 %; at a GRU's best
 rate the LSTM loses 6 at most. What the GRUs have is that a lower rate serves them; what
 the LSTM has is that it bears a higher one. By the mean, in training and held-out, with
 one layer and with two, the larger GRU is a little ahead of the smaller, and an LSTM
@@ -1230,7 +1230,7 @@ changed the rest: what is gated, and above all what the gate may read.
 | [Highway networks](https://arxiv.org/abs/1505.00387) (Srivastava et al., 2015) | a layer's result against its own input, $T(x)\,H(x) + (1 - T(x))\,x$: a GRU's average, along depth instead of time | the layer's input | hundreds of layers can be trained by gradient descent; one more matrix a layer, for $T$ |
 | [SwiGLU](https://arxiv.org/abs/2002.05202) (Shazeer, 2020) | the features inside a Transformer's feed-forward layer, $\mathrm{Swish}(xW) \odot xV$ (no sigmoid: $\mathrm{Swish}(a) = a\,\sigma(a)$ is not confined to $(0, 1)$) | the same position | better quality than with ReLU or GELU; a third matrix, so at equal size two thirds of the hidden units |
 | [minGRU, minLSTM](https://arxiv.org/abs/2410.01201) (Feng et al., 2024) | the state, as in (6.4) | $\mathbf{X}_t$ only | all steps at once in training, fewer parameters; the minGRU 175 times as fast at 512 steps, in the authors' measurement |
-| [Mamba](https://arxiv.org/abs/2312.00752) (Gu & Dao, 2023) | the state, several numbers for each feature, kept by $e^{-\Delta_t \lvert A \rvert}$ with $\Delta_t = \mathrm{softplus}(\cdot)$; with $A = -1$ that is a gate, since $e^{-\mathrm{softplus}(s)} = 1 - \sigma(s)$ | the inputs only, the last few | training by a scan, time linear in $L$ |
+| [Mamba](https://arxiv.org/abs/2312.00752) (Gu and Dao, 2023) | the state, several numbers for each feature, kept by $e^{-\Delta_t \lvert A \rvert}$ with $\Delta_t = \mathrm{softplus}(\cdot)$; with $A = -1$ that is a gate, since $e^{-\mathrm{softplus}(s)} = 1 - \sigma(s)$ | the inputs only, the last few | training by a scan, time linear in $L$ |
 | [xLSTM](https://arxiv.org/abs/2405.04517) (Beck et al., 2024) | the cell; the input gate is an exponential, kept in bounds by a normaliser | sLSTM: $\mathbf{X}_t$ and $\mathbf{H}_{t-1}$; mLSTM: the inputs only | mLSTM: a matrix for a cell, all steps at once; sLSTM: its states mix, and its steps must wait |
 
 The third column divides the table. Take (6.4), let its gate and its candidate read the
@@ -1472,7 +1472,7 @@ r"""
   into Deep Learning*): two functions. In PyTorch's form the candidate's two biases are
   two parameters that cannot be added into one.
 - On letters neither is better throughout once each has its own learning rate: on
-  held-out text the LSTM is ahead by 2 to 3 per cent with one layer, the GRUs by about 1
+  held-out text the LSTM is ahead by 2 to 3 % with one layer, the GRUs by about 1
   with two, by the mean. With 32 units the GRU learned the task of memory in 12 runs of
   12, a fresh LSTM in 2, within 3,000 updates (with 16 and 128 units in 5 and 6).
 - `rnn.py` names, checks, permutes and calls; C++ computes. The states of a packed batch

@@ -338,8 +338,8 @@ Is 97.2 % what two layers of 128 units can do? Look at the loss curve once more:
 second half it hardly falls, and it is as noisy as ever. There are two readings of that.
 Either the model has learned what it can, or it is being shaken: Adam divides the
 gradient by its recent size, so that a weight can move by about the learning rate in one
-update, however small the gradient has become ([Kingma & Ba,
-2014](https://arxiv.org/abs/1412.6980)). Then the weights jump about a good place and
+update, however small the gradient has become ([Kingma and Ba,
+2015](https://arxiv.org/abs/1412.6980)). Then the weights jump about a good place and
 cannot come to rest there.
 
 The two predict different things, and both can be tried on the very run above. We go on
@@ -502,7 +502,7 @@ states after row 28. If at row 14 the state holds the digit in another form, wri
 the layer's own use in the rows to come, (8.2) cannot read it. So we ask a second
 question: what could be read from $\mathbf{H}_t$ by a linear layer *of its own*? We
 freeze the LSTM, take 28 fresh linear layers, and train each on the states after its
-row, of 10,000 training images. Such readers are called **probes** ([Alain & Bengio,
+row, of 10,000 training images. Such readers are called **probes** ([Alain and Bengio,
 2016](https://arxiv.org/abs/1610.01644)).
 
 $$
@@ -577,7 +577,7 @@ for name, shares in by_row.items():
 #|   Accuracy against the rows read, three curves. The probes rise early: to about 50
 #|   per cent after 7 rows, 85 after 14, 95 after 21. The model's own linear layer stays
 #|   near chance until row 12, then climbs steeply and meets the probes at row 26.
-#|   The probes of an untrained LSTM reach about 45 per cent at row 18, and fall to 20.
+#|   The probes of an untrained LSTM reach about 45 % at row 18, and fall to 20.
 figures.lines(by_row, "rows read", "share of test images named", levels={"chance": 0.1})
 plt.show()
 
@@ -594,7 +594,7 @@ training might read more from them.)
 
 # %%
 #| check: >-
-#|   Half-way the probes name at least 20 per cent of the images more than the model's
+#|   Half-way the probes name at least 20 % of the images more than the model's
 #|   own linear layer; at the end both agree within 2 points. On MNIST the probes of an
 #|   untrained LSTM are far behind.
 middle_row = L // 2 - 1
@@ -762,7 +762,7 @@ would follow.)
 # %%
 #| fig-alt: >-
 #|   Twelve images that the model got wrong, with the true digit, the digit said and the
-#|   probability given to it, nearly 100 per cent in all. Some are badly written, with
+#|   probability given to it, nearly 100 % in all. Some are badly written, with
 #|   open loops or merged strokes; others look plain.
 sureness = final.softmax(dim=-1).max(dim=-1).values
 wrong, others = (~right).nonzero()[:, 0], right.nonzero()[:, 0]
@@ -788,7 +788,7 @@ r"""
 Look at the images before you blame the model: some of them one would not like to have
 to name oneself, and in a few the label is in doubt. (By the count of [Northcutt et al.
 (2021)](https://arxiv.org/abs/2103.14749), 15 of MNIST's 10,000 test labels are wrong,
-0.15 per cent.) Others are plain. There the model is wrong *and* sure, and its
+0.15 %.) Others are plain. There the model is wrong *and* sure, and its
 probability is no warning.
 
 On the whole it is one, as the lines above show: where the model is half sure, it is

@@ -153,7 +153,7 @@ whole book, by a model that has understood nothing: eleven letters of context ar
 always enough to find the place in the book and copy what stood there. On new pages
 order 4 is still of some use, but already no better there than order 2 on the test
 pages; from order 6 on the tables are worse than an even guess. A single letter that
-never followed costs a loss of some $\ln 10^9$, about 20, and without that billionth of
+never followed costs a loss of some $\ln 10^9$, about 21, and without that billionth of
 a vote it would make the perplexity infinite.
 
 So a perplexity on training pages measures how well a model *finds its place*. Whether
@@ -268,7 +268,7 @@ lstm.Table(("order", *parts, "bits per character, test"), rows)
 # %%
 #| check: >-
 #|   Up to order 5 each order is better than the one before it on all parts; orders 6 to
-#|   8 lie within 2 per cent on the test pages, on the book within 1.
+#|   8 lie within 2 % on the test pages, on the book within 1.
 for name in parts:
     assert all(levels[name][n + 1] < levels[name][n] for n in range(1, 5))
 beyond = [levels["test"][n] for n in (6, 7, 8)]
@@ -450,7 +450,7 @@ lstm.Table(("test pages", "perplexity", "bits per character"), rows)
 #| check: >-
 #|   The sum of our losses is the package's; the network with dropout is worse than
 #|   order 6. On the book it is the better of the two, better than order 4, and within
-#|   3 per cent of order 5.
+#|   3 % of order 5.
 by_package = lstm.evaluate(dropped, Streams(test, 1, 512), state="carry")
 assert abs(by_package.perplexity - ppl(kept["LSTM, dropout"])) < 1e-3
 assert by_package.count == len(test) - 1
@@ -567,9 +567,9 @@ That is close to a draw, but every run lies on the same side.
 # %%
 #| check: >-
 #|   The best by validation is one of 256 units, at 0.032. On the book it lies between
-#|   orders 5 and 6, within 2 per cent of order 6, which varies by 20 per cent from
+#|   orders 5 and 6, within 2 % of order 6, which varies by 20 % from
 #|   tenth to tenth; no run of the study arrives at order 6; and the 256 units of
-#|   section 9.3 are 2 to 6 per cent behind those of the study at 0.032.
+#|   section 9.3 are 2 to 6 % behind those of the study at 0.032.
 assert (best["model"], best["lr"]) == ("256 units, dropout", 3.2e-2)
 if real:
     assert levels["test"][6] < best["carried"] < levels["test"][5]
@@ -976,7 +976,7 @@ lstm.Table(("test pages", "perplexity", "bits per character"), rows)
 # %%
 #| check: >-
 #|   Neither alone is best: the weight chosen on the validation pages lies between 0 and
-#|   1, and on the test pages the mixture beats both; on the book by 3 per cent or more.
+#|   1, and on the test pages the mixture beats both; on the book by 3 % or more.
 assert 0 < w < 1
 assert ppl(both) < (0.97 if real else 1) * min(ppl(x) for x in pair["test"])
 

@@ -290,9 +290,9 @@ r = \frac{\sum_t (a_t - \bar a)(b_t - \bar b)}
 $$
 
 1 or −1 if one is a linear function of the other, near 0 if they are unrelated. By hand:
-a unit has the values 0, 1, 3, 4 where the places are 1, 2, 3,
-4. The deviations from the means are −2, −1, 1, 2 and −1.5, −0.5, 0.5, 1.5; the products
-add up to 7, the squares to 10 and 5, and $r = 7/\sqrt{50} = 0.99$.
+a unit has the values 0, 1, 3 and 4 at the places 1, 2, 3 and 4. The deviations from the
+means are −2, −1, 1, 2 and −1.5, −0.5, 0.5, 1.5; the products add up to 7, the squares
+to 10 and 5, and $r = 7/\sqrt{50} = 0.99$.
 
 Whoever searches among 128 units finds the best of 128, even among 128 columns of noise.
 So the best one is chosen on the first half of the held-out pages, and what counts is
@@ -319,7 +319,7 @@ for its in (wrapped, brackets):
 
 # %% tags=["nbval-ignore-output"]
 rows = [
-    (title, name, unit, f"{r:+.2f}", f"{tested:+.2f}", f"{its.chance[name][2]:+.2f}")
+    (title, name, unit, f"{r:+z.2f}", f"{tested:+z.2f}", f"{its.chance[name][2]:+z.2f}")
     for title, its in (("wrapped", wrapped), ("brackets", brackets))
     for name, (unit, r, tested) in its.found.items()
 ]
@@ -544,7 +544,7 @@ for title, its, name in (
     best = its.found[name][0]
     found = study.ranked(best, its.missed["here"], its.missed["elsewhere"])
     names = "here", "elsewhere", "next", "median"
-    rows.append((title, best, found["rank"], *(f"{found[n]:+.2f}" for n in names)))
+    rows.append((title, best, found["rank"], *(f"{found[n]:+z.2f}" for n in names)))
 header = "unit found", "its rank", "at the marks", "elsewhere", "best other", "median"
 lstm.Table(("text", *header), rows)
 
@@ -585,7 +585,7 @@ for row in sorted(studied, key=lambda row: list(study.FOLLOWED).index(row["text"
     found, cost = row["features"][name], row["costs"]
     about = f"{row['text']}, seed {row['seed']}", name
     numbers = (f"{abs(found[n]):.2f}" for n in ("tested", "fresh"))
-    more = (f"{cost[n]:+.2f}" for n in ("here", "elsewhere", "next"))
+    more = (f"{cost[n]:+z.2f}" for n in ("here", "elsewhere", "next"))
     table.append((*about, *numbers, *more, cost["rank"]))
 print(studies.about("inside"))
 header = "feature", "r", "untrained", "at the marks", "elsewhere", "best other", "rank"
@@ -928,7 +928,7 @@ print(f"in the right cloud {right:.1%}, untrained {fresh_right:.1%}")
 
 # %%
 #| check: >-
-#|   In the plane of the trained network at least 98 per cent of the states lie nearest
+#|   In the plane of the trained network at least 98 % of the states lie nearest
 #|   to their own cloud, in the untrained one's fewer than 60.
 assert right > 0.98
 assert fresh_right < 0.6

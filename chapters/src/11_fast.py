@@ -86,8 +86,9 @@ How long does that take? A processor is at its best in the product of two large 
 matrices, so we take its rate there as the limit. (PyTorch brings two libraries that
 multiply, MKL and oneDNN. Which is faster depends on who made the processor; the faster
 counts.) The next cell measures the rate where you are, and the time that (11.1) would
-take at it: the *floor*. No clever code gets below it, unless it computes something
-else, or with fewer digits.
+take at it: the *floor*. On the same machine no clever code gets below it, unless it
+computes something else, or with fewer digits. (The measurements of the next sections
+were made elsewhere, on a processor with a floor of its own; each table names it.)
 """
 
 # %% tags=["nbval-ignore-output"]
@@ -556,7 +557,7 @@ and nobody asks for gradients, it computes the step right there, through all lay
 Where anything is different it answers nothing, and the usual way is gone, with its
 checks and its messages. `nn.LSTMCell`, and ONNX Runtime, which is made for this, take
 longer. For a whole minibatch without gradients it is the other way round: `nn.LSTM` is
-the fastest, and ours a tenth behind.
+the fastest, and ours less than a tenth behind.
 
 ## 11.9 How the cost grows
 

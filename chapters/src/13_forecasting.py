@@ -225,10 +225,10 @@ def prepare(values, fitted_on=slice(train_end)):
 
 
 scale_on_all = partial(prepare, fitted_on=slice(None))
-for name, make in (("training", prepare), ("all data", scale_on_all)):
+for name, make in (("training part", prepare), ("whole series", scale_on_all)):
     moved = moved_by_the_future(make, measured, step=train_end)
     print(
-        f"scaled by the {name:8}: {moved:5,} windows of {len(make(measured)):,} moved"
+        f"scaled by the {name:13}: {moved:5,} windows of {len(make(measured)):,} moved"
     )
 
 # %%
@@ -327,7 +327,7 @@ made, windows = recipe(daily, begin=270)
 r2, gained, lags = judged(made, windows)
 
 # %% tags=["nbval-ignore-output"]
-print(f"R squared {r2:.2f}; skill against persistence {gained:+.2f}")
+print(f"R squared {r2:.2f}; skill against persistence {gained:+z.2f}")
 print("correlation with the truth of so many days before:")
 print(*(f"{lag}: {c:.3f}" for lag, c in lags.items()), sep="; ")
 
@@ -380,7 +380,7 @@ for seed in (0, 1, 2):
 
 # %% tags=["nbval-ignore-output"]
 rows = [
-    (seed, "the change" if change else "the value", f"{r2:.3f}", f"{gained:+.2f}")
+    (seed, "the change" if change else "the value", f"{r2:.3f}", f"{gained:+z.2f}")
     + (max(lags, key=lags.get),)
     for (seed, change), (r2, gained, lags) in walks.items()
 ]
@@ -497,7 +497,7 @@ leaks = {
     name: (ridge_skill(make(daily)), moved_by_the_future(make, daily, 270))
     for name, make in kinds.items()
 }
-rows = [(name, f"{s:+.2f}", moved) for name, (s, moved) in leaks.items()]
+rows = [(name, f"{s:+z.2f}", moved) for name, (s, moved) in leaks.items()]
 lstm.Table(("preparation", "skill", "windows moved by the future"), rows)
 
 # %%
@@ -527,7 +527,7 @@ To know the next 24 hours, one can
   is trained on truths, and used on its own answers, which it never saw;
 - go from **sequence to sequence**: one layer reads the past, another takes over its
   state and is told, step by step, what is known beforehand
-  ([Sutskever et al. (2014)](https://arxiv.org/abs/1409.3215), there with words).
+  ([Sutskever et al., 2014](https://arxiv.org/abs/1409.3215), there with words).
 
 `lstm.forecasters` has the three, each handed its layer. The direct one:
 """
@@ -666,8 +666,13 @@ Too low by 2 costs $2q$, too high by 2 costs $2(1 - q)$: for $q = 0.9$ that is 1
 against 0.2, so it pays to be high. Why is the best answer the quantile? Raise $z$ by a
 little $\delta$. Where the truth lies above, the loss falls by $q\,\delta$, where it
 lies below, it rises by $(1-q)\,\delta$. With $F(z)$ for the probability that the truth
-lies below $z$, the mean changes by $\delta\,[(1-q)F(z) - q(1 - F(z))] = \delta\,[F(z) -
-q]$. That is zero where $F(z) = q$. Of the numbers 1 to 99:
+lies below $z$, the mean changes by
+
+$$
+\delta\,\big((1-q)F(z) - q(1 - F(z))\big) = \delta\,\big(F(z) - q\big).
+$$
+
+That is zero where $F(z) = q$. Of the numbers 1 to 99:
 """
 
 # %%
@@ -732,8 +737,8 @@ r"""
 On the months of training the intervals hold what they promise; in the calm autumn of
 the validation they hold more, and on the test less. November and December were more
 changeable than the months before, and nothing in the inputs tells that. A network can
-be sure of the future only as far as it is like the past. Whoever reports the nominal 90
-% alone reports a wish. Could one correct the interval by what validation shows? That is
+be sure of the future only as far as it is like the past. Whoever reports the nominal
+90 % alone reports a wish. Could one correct the interval by what validation shows? That is
 exercise 6, and the answer is instructive.
 
 ## 13.8 One series, or many
@@ -800,8 +805,8 @@ nothing at all, comes as far as the best network in autumn, and a little further
 test.
 
 The case is common. A shop has ten thousand products with two years each, a grid has a
-thousand meters; there one network for all is at home ([Salinas et al.
-(2020)](https://arxiv.org/abs/1704.04110)), and a network for each is rarely right.
+thousand meters; there one network for all is at home ([Salinas et al.,
+2020](https://arxiv.org/abs/1704.04110)), and a network for each is rarely right.
 
 ## 13.9 All of them, side by side
 
@@ -922,7 +927,7 @@ what the network has to beat.
   between them and networks.
 - R. Koenker, G. Bassett, [Regression quantiles](https://doi.org/10.2307/1913643), 1978.
 - D. Salinas et al., [DeepAR: probabilistic forecasting with autoregressive recurrent
-  networks](https://arxiv.org/abs/1704.04110), 2017: one LSTM for many related series.
+  networks](https://arxiv.org/abs/1704.04110), 2020: one LSTM for many related series.
 - Y. Romano, E. Patterson, E. Candès, [Conformalized quantile
   regression](https://arxiv.org/abs/1905.03222), 2019: intervals corrected by held-out
   data, and what that guarantees.

@@ -1657,8 +1657,8 @@ has measured is linked; what is from elsewhere is cited; what is neither we do n
 | any | the baseline that costs nothing: frequencies, counting, the last value | a count of six letters beats an LSTM of 256 units on one book (section 9.3); of 5,507 teams that forecast Walmart's sales, 48 % were better than the naive forecast ([Makridakis et al., 2022](https://doi.org/10.1016/j.ijforecast.2021.11.013)) |
 | rows of a table, without an order in time | trees | on 45 tables of about 10,000 rows they were ahead of neural networks ([Grinsztajn et al., 2022](https://arxiv.org/abs/2207.08815)) |
 | many related series with other columns: prices, holidays | trees on lags beside an LSTM | boosted trees were in most of the best entries of that competition; try both, on a held-out end of your own |
-| a stream, one step at a time, in little memory | LSTM or GRU | the state has one size for ever (table below); how fast a single step is: section 11.6 |
-| letters or words, a small text | LSTM or GRU, mixed with counts | at their best rates they lie 1 to 3 per cent apart (section 6.6); mixed with counts better than either (section 9.8) |
+| a stream, one step at a time, in little memory | LSTM or GRU | the state has one size for ever (table below); how fast a single step is: section 11.8 |
+| letters or words, a small text | LSTM or GRU, mixed with counts | at their best rates they lie 1 to 3 % apart (section 6.6); mixed with counts better than either (section 9.8) |
 | a memory over tens of steps, few updates | GRU, or LSTM with forget bias 3 | within 3,000 updates, with 32 units: GRU in 12 of 12 runs, a fresh LSTM in 2 (section 6.6), forget bias 3 in all (section 1.13) |
 | what stands *after* matters, and is there | two directions | restoring letters: much better at equal size (section 4.6); naming a digit: no gain (section 4.5); never where the future is the answer (section 4.7) |
 | to follow a state exactly, over any length | a gate that reads the state: LSTM, GRU | gates that read the input only cannot, under a common conjecture ([Merrill et al., 2024](https://arxiv.org/abs/2404.08819); section 6.9) |

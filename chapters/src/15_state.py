@@ -29,6 +29,7 @@ chapter runs for about a minute and a half.
 
 # %%
 import time
+from textwrap import shorten
 
 import torch
 from torch import nn
@@ -306,7 +307,7 @@ for layer, given in ((small, mask.T), (small, mask.float()), (two, mask)):
         layer(inputs, None, given)
     except (TypeError, ValueError, RuntimeError) as error:
         said.append(f"{type(error).__name__}: {error}")
-        print(said[-1].split(": ", 1)[0], said[-1].split(": ", 1)[1][:72], sep=": ")
+        print(shorten(said[-1], 84, placeholder=" …"))
 
 # %%
 #| check: >-
@@ -498,14 +499,14 @@ for package in (nn, lstm):
             layer = getattr(package, kind)(3, 4, dtype=dtype)
             refused = transforms.refusals(layer)
             name = "nn" if package is nn else "lstm"
-            bits = f"{8 * dtype.itemsize} bits"
+            bits = f"{8 * dtype.itemsize}"
             marks = (
                 "✓" if not text else "loop" if "performance" in text else "no"
                 for text in refused.values()
             )
             rows.append((f"{name}.{kind}", bits, *marks))
             first_words[rows[-1][:2]] = refused
-lstm.Table(("layer", "", *refused), rows)
+lstm.Table(("layer", "bits", *refused), rows)
 
 # %% [markdown]
 r"""
@@ -516,7 +517,7 @@ when they change):
 # %% tags=["nbval-ignore-output"]
 print("torch", torch.__version__.split("+")[0])
 for text in sorted({t for d in first_words.values() for t in d.values() if t}):
-    print("-", text[:84])
+    print("-", shorten(text, 84, placeholder=" …"))
 
 # %%
 #| check: >-
@@ -586,7 +587,7 @@ $C$, which the noise hides. Without the samples' gradients there is nothing to s
 How large is $\varepsilon$ after $T$ such sums? We take the simplest bound that is
 honest. All images take part in every step, so that nothing is claimed for drawing some
 at random. By Mironov (2017) the Rényi divergence of order $\alpha$ of one sum is at
-most $\alpha / 2\sigma^2$; those of $T$ sums add up; and
+most $\alpha / (2\sigma^2)$; those of $T$ sums add up; and
 
 $$
 \varepsilon = \min_{\alpha > 1}
@@ -765,8 +766,8 @@ assert 0 < good[-2] < SEEDS
 # %% [markdown]
 r"""
 A hundred points for the price of a few runs, and a picture that one run cannot give. In
-the middle every seed learns, over a factor of ten in the rate. On the flanks the seed
-decides: whoever compares two models there, by one seed at one rate, compares two
+the middle all seeds learn, or all but one, over a factor of ten in the rate. On the
+flanks the seed decides: whoever compares two models there, by one seed at one rate, compares two
 tickets of a lottery. That is why this book asks for sweeps and seeds. ("Does not learn"
 is said of 250 updates. At the low rates more of them help.)
 
@@ -779,7 +780,7 @@ many curvatures as weights, the eigenvalues of its Hessian, and the largest bind
 
 The Hessian itself would be a matrix of millions of numbers. Its product with one
 direction $\mathbf{v}$ is all that is needed, and that is the derivative of the gradient
-along $\mathbf{v}$ (Pearlmutter (1994)):
+along $\mathbf{v}$ (Pearlmutter, 1994):
 
 $$
 \mathbf{H} \mathbf{v} = \left.\frac{\mathrm{d}}{\mathrm{d} s}\,

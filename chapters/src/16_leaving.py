@@ -384,7 +384,9 @@ for case, way in pairs if ready else ():
 # %% tags=["nbval-ignore-output"]
 for row in live[:4]:
     print(f"{row['case']}; {row['way']}: {study.OUTCOMES[row['outcome']]}")
-    print(f"    {row['nodes']} nodes  {row['why'][:68]}")
+    print(
+        f"    {row['nodes']} nodes  {textwrap.shorten(row['why'], 68, placeholder=' …')}"
+    )
 
 # %%
 #| fold: >-
@@ -530,7 +532,9 @@ for model, place in attempts if ready else ():
         lstm.export_onnx(model, place)
     except (OSError, ValueError, TypeError) as error:
         said.append(str(error).replace(str(folder), "FOLDER"))
-        print(f"{type(error).__name__}: {said[-1][:70]}")
+        print(
+            f"{type(error).__name__}: {textwrap.shorten(said[-1], 70, placeholder=' …')}"
+        )
 
 # %%
 #| check: >-
@@ -627,7 +631,7 @@ run of `lstm train text`, it is one line: `lstm export-onnx RUN --output model.o
 
 Nearly all of the file is weights, 4 bytes each. Two ways to less are common. **Half**:
 16-bit floats, about three decimal digits; `half=True` writes them, with a node that
-makes 32 bits of them again when the file is loaded. **Eighths**: whole numbers from
+makes 32 bits of them again when the file is loaded. **8 bits**: whole numbers from
 −127 to 127 and a scale,
 
 $$
@@ -705,7 +709,7 @@ files = {"32 bits": path}
 if ready:
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
-    files |= {"16 bits": folder / "half.onnx", "8 bits": folder / "eighth.onnx"}
+    files |= {"16 bits": folder / "half.onnx", "8 bits": folder / "eight.onnx"}
     lstm.export_onnx(writer, files["16 bits"], half=True)
     with study.quiet():
         quantize_dynamic(path, files["8 bits"], weight_type=QuantType.QInt8)

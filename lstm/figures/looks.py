@@ -17,7 +17,7 @@ MODELS = {  # colour and mark
     "LSTM, forget bias 2": ("#C2185B", "<"),
     "LSTM, forget bias 3": ("#D55E00", "v"),
     "LSTM, forget bias 6": ("#8C3B00", ">"),
-    "LSTM, wider": ("#3D94CC", "h"),
+    "LSTM, wider": ("#56B4E9", "h"),
     "lstm.fast.LSTM": ("#6A3FB5", "P"),
     "BI-LSTM": ("#222222", "d"),
     "one direction": ("#0072B2", "o"),

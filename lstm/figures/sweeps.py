@@ -23,7 +23,7 @@ def sweep(panels, xlabel, ylabel, ylim=None, columns=2):
     for axis, (title, models) in zip(axes.flat, panels.items(), strict=False):
         drawn = looks(models)
         for n, (model, found) in enumerate(models.items()):
-            look = drawn[model] | {"markersize": 3.5}
+            look = drawn[model] | {"markersize": 4.5}
             shift = 0.12 * (n - (len(models) - 1) / 2)
             heights = [np.minimum(values, top) for values in found.values()]
             xs = np.arange(len(heights)) + shift
@@ -34,7 +34,8 @@ def sweep(panels, xlabel, ylabel, ylim=None, columns=2):
             axis.plot(xs, [ys.mean() for ys in heights], **look | {"marker": ""})
             axis.plot([], [], label=model, **look)
         labels = [f"{x:g}" for x in found]
-        axis.set_xticks(range(len(heights)), labels, rotation=45, fontsize=10)
+        turned = 45 if len(labels) > 5 or columns > 1 else 0
+        axis.set_xticks(range(len(heights)), labels, rotation=turned, fontsize=10)
         axis.set(title=title, ylim=ylim)
         axis.title.set_fontsize(11)
         axis.grid(axis="x", visible=False)

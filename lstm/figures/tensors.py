@@ -55,7 +55,7 @@ def returned(num_layers=2, steps=4, bidirectional=True):
 
 def _output(axis, middle, top, rows, wide):
     """Mark the top layer, step by step, as `output`."""
-    name = {"family": "monospace", "fontsize": min(10, 42 / len(middle))}
+    name = {"family": "monospace", "fontsize": min(9.5, 34 / len(middle))}
     for t, x in enumerate(middle):
         corner = (x - wide / 2 + 0.06, top - rows * 0.85 - 0.42)
         size = wide - 0.12, rows * 0.85 + 0.32

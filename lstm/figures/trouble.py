@@ -66,9 +66,9 @@ def influence(panels):
         places = [(n + 0.5) * L for n in range(N)]
         axis.set_xticks(places, range(N))
         axis.set_yticks(places, range(N))
-        axis.set(title=title, xlabel="input: sequence, in it step", aspect="equal")
+        axis.set(title=title, xlabel="inputs, by sequence and step", aspect="equal")
         axis.set_ylim(N * L, 0)
         axis.grid(visible=False)
         axis.title.set_fontsize(11)
-    axes.flat[0].set_ylabel("output: sequence, in it step")
+    axes.flat[0].set_ylabel("outputs, by sequence and step")
     return fig

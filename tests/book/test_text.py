@@ -154,3 +154,27 @@ def test_the_opening_page_cites_the_book_as_citation_cff_does():
     for value in (cff["title"], author["name"], str(cff["date-released"].year)):
         assert f"{{{value}}}" in entry
     assert f"Version {cff['version']}" in entry
+
+
+def misread(text):
+    """Lines within a paragraph that Markdown takes for the beginning of something else.
+
+    One that begins with % is a comment, and is lost; a number with a full stop, or a
+    dash, begins a list.
+    """
+    before = ""
+    for line in prose(text).split("\n"):
+        within = before.strip() and not re.match(r"\s|[-*+] |\d+\. |\||:", before)
+        if line.startswith("%") or (within and re.match(r"([-+*]|\d+\.) ", line)):
+            yield line
+        before = line
+
+
+@pytest.mark.parametrize(("path", "text"), TEXTS)
+def test_no_line_of_a_paragraph_is_read_as_something_else(path, text):
+    assert not [*misread(text)]
+
+
+def test_a_line_that_is_lost_or_becomes_a_list_is_seen():
+    text = "of ten, 90\n% of all, or as it is\n1. of ten\n- more\n\n- a list\n- goes on"
+    assert [*misread(text)] == ["% of all, or as it is", "1. of ten"]

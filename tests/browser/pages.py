@@ -24,7 +24,8 @@ SETTLED = """async (pause) => {
   await document.fonts.ready;
   await new Promise((done) => setTimeout(done, pause));
 }"""
-# Interactive figures start when they come near; then the page is at its top again
+# Interactive figures start once a page is there, and letters come when they are near;
+# then the page is at its top again
 STARTED = """async () => {
   const waits = (place) =>
     !("ready" in place.dataset) || place.querySelector(".letters:empty");

@@ -47,7 +47,7 @@
       bias = name.slice(4);
       update();
     });
-    const names = html("p", { class: "names" }, ...[["whole", "all roads, (F + q)^d"], ["direct", "the direct road, F^d"], ["measured", "dashes: measured, fresh LSTMs of 64 units"]].map(([name, words]) => html("span", { class: name }, words)));
+    const names = html("p", { class: "names" }, ...[["whole", "all roads, (F + q)ᵈ"], ["direct", "the direct road, Fᵈ"], ["measured", "dashes: measured, fresh LSTMs of 64 units"]].map(([name, words]) => html("span", { class: name }, words)));
 
     function update() {
       const { F, q, d } = now;
@@ -71,7 +71,9 @@
   function power(value) {
     if (value === 0) return "0";
     if (value >= 0.001 && value < 1000) return show(value, 3);
-    return value.toExponential(1).replace("e", " · 10^").replace(/[+]/, "").replaceAll("-", "−");
+    const [digits, exponent] = value.toExponential(1).split("e");
+    const raised = [...exponent.replace("+", "")].map((sign) => "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"["-0123456789".indexOf(sign)]);
+    return `${digits} · 10${raised.join("")}`;
   }
 
   Interactive.roads = start;

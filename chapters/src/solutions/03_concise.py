@@ -217,7 +217,7 @@ for where in ("output layer", "input weights"):
 
 # %%
 #| check: >-
-#|   As argued, to 5 percent; with wider input weights to 10 percent.
+#|   As argued, to 5 %; with wider input weights to 10 %.
 factor = start.WIDE / start.NARROW
 for name, ratio in ratios["output layer"].items():
     assert abs(ratio / (factor if "rnn" in name else 1) - 1) < 0.05

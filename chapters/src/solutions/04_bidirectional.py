@@ -32,7 +32,7 @@ many.
 on_paper = 2 * 4 * 128 * (28 + 128 + 2)
 counted = lstm.shapes.count(28, 128, bidirectional=True)
 held = sum(p.numel() for p in nn.LSTM(28, 128, bidirectional=True).parameters())
-print(on_paper, counted, held)
+print(f"on paper {on_paper:,}, by lstm.shapes {counted:,}, held by the layer {held:,}")
 assert on_paper == counted == held == 161_792
 
 # %% [markdown]
@@ -66,7 +66,7 @@ r"""
 
 The wrong reader, with help. `output[:, -1]` leaves it the forward direction, which must
 carry the key past 19 distractors. With a forget bias of 3 its forget gates stand at
-$\sigma(3) = 0.95$, and after 19 steps $0.95^{19} = 0.38$ of what was written is left,
+$\sigma(3) = 0.953$, and after 19 steps $0.953^{19} = 0.40$ of what was written is left,
 where $0.5^{19}$ is two millionths. Chapter 1 saw that this is enough to learn.
 """
 
@@ -109,8 +109,8 @@ assert min(shares[3.0]) > 0.9
 
 # %% [markdown]
 r"""
-So the mistake is not that `output[:, -1]` can never do. It throws away one of two
-directions, and what is left has to manage alone.
+So `output[:, -1]` can do, if the one direction that it keeps is able to. The mistake is
+to pay for two and to throw one away.
 
 ## Exercise 4
 

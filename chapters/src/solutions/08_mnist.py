@@ -30,10 +30,10 @@ How many parameters? A layer has four blocks of $H\,(D + H + 2)$, the second lay
 the first's 128 units, and the linear layer has a weight for each unit and a bias for
 each digit:
 
-$$
-4 \cdot 128 \cdot (28 + 128 + 2) + 4 \cdot 128 \cdot (128 + 128 + 2)
-= 80{,}896 + 132{,}096,
-$$
+\begin{align*}
+4 \cdot 128 \cdot (28 + 128 + 2) &= 80{,}896, \\
+4 \cdot 128 \cdot (128 + 128 + 2) &= 132{,}096,
+\end{align*}
 
 and $10 \cdot 128 + 10 = 1{,}290$ more. Columns have 28 pixels, too: nothing changes.
 With both directions there are two of everything, the second layer reads 256 features,
@@ -221,11 +221,12 @@ r"""
 
 Let $a$ be the number of images on which only the first model is right and $b$ that on
 which only the second is. The accuracies differ by $(a - b) / M$; all other images have
-no say. If the models were equally good, each of the others would be a fair coin, so
-that the difference of the two counts has the standard deviation $\sqrt{a + b}$. By
+no say. If the models were equally good, each of these $a + b$ images would be a fair
+coin, so that the difference of the two counts has the standard deviation $\sqrt{a +
+b}$. By
 (8.1), as if each model had images of its own, it would be $\sqrt{s_1^2 + s_2^2}$ for
-the difference of the shares. The exact probability of a split as uneven as this is the
-**sign test**.
+the difference of the shares. The **sign test** asks for the exact probability of a
+split as uneven as this, or more.
 """
 
 # %% tags=["nbval-ignore-output"]

@@ -145,7 +145,7 @@ for (order, name), value in tried.items():
 
 # %% [markdown]
 r"""
-The idea is worth 8 per cent at order 6 on the book and next to nothing at order 3: of
+The idea is worth 8 % at order 6 on the book and next to nothing at order 3: of
 the pieces of one and two letters that order 3 falls back on, nearly all stand behind
 many letters, so both ways of counting say much the same.
 """
@@ -354,10 +354,12 @@ results = {
 }
 
 # %% tags=["nbval-ignore-output"]
-print("last five letters read 0, 1 to 3, 4 to 15, more times:", end=" ")
-print("weights", [round(w, 2) for w in four.tolist()])
+for often, weight in zip(("0", "1 to 3", "4 to 15", "more"), four, strict=True):
+    print(f"last five letters read {often:7} times: the network's weight {weight:.2f}")
 for name, losses in results.items():
-    print(f"{name:13} perplexity {ppl(losses):.3f} on the test pages")
+    print(
+        f"{name:13} perplexity {ppl(losses):.3f} on the test pages, but the first letter"
+    )
 
 # %% [markdown]
 r"""

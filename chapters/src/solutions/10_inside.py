@@ -167,7 +167,7 @@ closing[:, : study.WARM] = False
 def cost(units):
     """What it costs at the closing marks to hold some units together."""
     held = inside.at_mean(seen, units)
-    return (inside.losses(model, rows, held) - whole)[closing].mean().item()
+    return (inside.losses(model, rows, held) - whole)[closing].mean().item()  # nats
 
 
 draws, together = torch.Generator().manual_seed(0), {}
@@ -177,26 +177,27 @@ for count in (1, 2, 5, 10, 20):
     together[count] = cost(in_order[:count]), sum(others) / 5, max(others)
 
 # %% tags=["nbval-ignore-output"]
-header = "units", "the best", "at random, mean of 5", "highest of 5"
+header = "units held; cost in nats", "the best", "random, mean of 5", "highest of 5"
 lines = [(n, *(f"{c:+.2f}" for c in costs)) for n, costs in together.items()]
 lstm.Table(header, lines)
 
 # %% [markdown]
 r"""
 Whether the best unit alone can be spared is a matter of the run. In the study's run of
-this seed it could, at a cost of less than 0.02 nats; where sums are rounded otherwise
-it may cost something. The best ten together cannot be spared: now the loss at the
-closing marks is higher by about as much as if nothing were known of brackets, and far
-above what ten units at random cost. So the information is in several units, each more
-or less a double for the others, and an experiment on single units has a blind spot just
-there. Twenty at random, a sixth of the network, cost about a nat, too: whoever takes
-away much will find that something is missed, whatever it was.
+this seed it could, at a cost of less than 0.02 nats: its doubles stood in for it, and
+an experiment on single units was blind to that. Where sums are rounded otherwise the
+same seed grows another network, and there one unit may cost half a nat or more; the
+first row of the table says which of the two happened here. The best ten together cannot
+be spared in either: now the loss at the closing marks is higher by about as much as if
+nothing were known of brackets, and above what ten units at random cost. Twenty at
+random, a sixth of the network, are missed, too: whoever takes away much will find that
+something is, whatever it was.
 """
 
 # %%
 #| check: >-
-#|   The ten best together cost more than half a nat, and more than any of the ten drawn
-#|   at random.
+#|   The ten best together cost more than half a nat, and more than each of the five
+#|   times ten that were drawn at random.
 assert together[10][0] > 0.5
 assert together[10][0] > together[10][2]
 
@@ -251,8 +252,8 @@ lstm.Table(("moved", "at once", "a word later"), lines)
 r"""
 At once the cell does nothing, since a prediction is read from the hidden state. A word
 later it is the other way round: of the hidden state's move hardly anything is left, and
-the cell's has brought most of the mark's probability about. With both moved the network
-expects the mark as if it had read the bracket, about 0.15, then and later. What it
+the cell's alone has brought a large part of the mark's probability about. With both
+moved the network expects the mark then and later, as if it had read the bracket. What it
 *says* is in $\mathbf{H}$, and what it *remembers* in $\mathbf{C}$, as chapter 1
 promised. And the clouds are more than a picture: to move from one to the other is to
 have read another text.

@@ -139,7 +139,10 @@ for name in (None, "future", "static", "past"):
         rmse(fitted(without(w, name).flat()) + base, w.target).item()
         for w, base in zip(parts, bases, strict=True)
     ]
-    print(f"without {name!s:7}", *(f"{e:.2f}" for e in errors[name]))
+plain = [rmse(base, w.target).item() for w, base in zip(parts, bases, strict=True)]
+rows = [(name or "nothing", *(f"{e:.2f}" for e in errors[name])) for name in errors]
+rows.append(("all: the plain forecast", *(f"{e:.2f}" for e in plain)))
+lstm.Table(("left out; error (rmse)", "training", "validation", "test"), rows)
 
 # %% [markdown]
 r"""
@@ -192,7 +195,7 @@ for seed in (0, 1, 2):
 
 # %% tags=["nbval-ignore-output"]
 rows = [
-    (seed, "the change" if change else "the value", *(f"{g:+.2f}" for g in both))
+    (seed, "the change" if change else "the value", *(f"{g:+z.2f}" for g in both))
     for (seed, change), both in gains.items()
 ]
 lstm.Table(("walk", "the LSTM gives", "skill, honest", "skill, leaking"), rows)

@@ -43,9 +43,13 @@ assert not (cut.origin == 0).any()
 r"""
 ## Exercise 2
 
-With $s = T/2\sigma^2$ the bound is $s + 2\sqrt{s \ln(1/\delta)} = (\sqrt s +
-\sqrt{\ln(1/\delta)})^2 - \ln(1/\delta)$. So $\sqrt s = \sqrt{\varepsilon +
-\ln(1/\delta)} - \sqrt{\ln(1/\delta)}$, and $T = 2 \sigma^2 s$, rounded down.
+With $s = T / (2\sigma^2)$ and $a = \ln(1/\delta)$ the bound is a square but for a
+number:
+
+$$\varepsilon = s + 2\sqrt{s a} = (\sqrt s + \sqrt a)^2 - a.$$
+
+So $\sqrt s = \sqrt{\varepsilon + a} - \sqrt a$, and $T = 2 \sigma^2 s$, rounded down.
+Here $\sigma$ is 20, $\delta$ is $10^{-4}$ and $\varepsilon$ is 2.
 """
 
 # %%
@@ -83,8 +87,8 @@ assert_close(last, state)
 r"""
 ## Exercise 4
 
-The derivative of the output at step 8 of one sequence by all inputs. It is zero before
-the last reset and not after it.
+The derivative of the output at step 8 of one sequence by all inputs. Of its own
+sequence it is zero before the last reset and after step 8, and nowhere in between.
 """
 
 # %%
@@ -129,8 +133,8 @@ for size in (1, 10, 100):
 # %% [markdown]
 r"""
 Gradients of different digits point different ways, and the mean of many is shorter than
-they are. That is why shortening every sample to $C$ costs signal: the noise is measured
-by the single gradients, and what is learned from by their mean.
+they are. That is why DP-SGD costs signal: the noise is as large as a single gradient may
+be, and what the weights follow is the mean, which is shorter.
 """
 
 # %%

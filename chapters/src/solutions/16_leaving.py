@@ -6,7 +6,7 @@
 r"""
 # Solutions to chapter 16
 
-Try the [exercises](../16_leaving.ipynb#Exercises) first; the first two need a pencil
+Try the [exercises](../16_leaving.ipynb#Exercises) first; the first one needs a pencil
 only. Exercises 2, 5 and 6 run where onnx and onnxruntime are installed.
 """
 
