@@ -44,7 +44,7 @@ OTHERWISE = {  # terms that mean another thing there
     "15_state": {"cell"},
     "16_leaving": {"cell"},
 }
-YEAR = r",?\s+\(?\d{4}\)?"
+YEAR = r"(?:,?\s+\d{4}|\s+\(\d{4}\))"
 
 
 def slug(title):

@@ -737,8 +737,8 @@ r"""
 On the months of training the intervals hold what they promise; in the calm autumn of
 the validation they hold more, and on the test less. November and December were more
 changeable than the months before, and nothing in the inputs tells that. A network can
-be sure of the future only as far as it is like the past. Whoever reports the nominal
-90 % alone reports a wish. Could one correct the interval by what validation shows? That is
+be sure of the future only as far as it is like the past. The nominal 90 %, reported
+alone, are a wish. Could one correct the interval by what validation shows? That is
 exercise 6, and the answer is instructive.
 
 ## 13.8 One series, or many
@@ -832,11 +832,17 @@ def spread(found, part):
     values = [row[part] for row in found]
     mean = f"{sum(values) / len(values):.2f}"
     several = part == "test" and len(values) > 1
-    return f"{mean} ({min(values):.2f}-{max(values):.2f})" if several else mean
+    return f"{mean} ({min(values):.2f} to {max(values):.2f})" if several else mean
 
 
+units = {"temperature": "°C", "departures": "deviations"}  # standard, of each series
 lines = [
-    (task, model, found[0]["setting"], *(spread(found, p) for p in study.PARTS))
+    (
+        f"{task}, {units[task]}",
+        model,
+        found[0]["setting"],
+        *(spread(found, p) for p in study.PARTS),
+    )
     for (task, model), found in chosen.items()
 ]
 lstm.Table(("task", "model", "setting", *study.PARTS), lines)
@@ -846,7 +852,7 @@ lstm.Table(("task", "model", "setting", *study.PARTS), lines)
 #|   The test errors of all models on the departures: persistence highest, then seasonal
 #|   and the mean of four weeks; ridge lowest.
 shown = {m: [r["test"] for r in f] for (t, m), f in chosen.items() if t == "departures"}
-figures.marks(shown, "error on the test, in standard deviations of each series")
+figures.marks(shown, "departures: error on the test, in standard deviations of each")
 plt.show()
 
 # %% [markdown]

@@ -767,9 +767,9 @@ assert 0 < good[-2] < SEEDS
 r"""
 A hundred points for the price of a few runs, and a picture that one run cannot give. In
 the middle all seeds learn, or all but one, over a factor of ten in the rate. On the
-flanks the seed decides: whoever compares two models there, by one seed at one rate, compares two
-tickets of a lottery. That is why this book asks for sweeps and seeds. ("Does not learn"
-is said of 250 updates. At the low rates more of them help.)
+flanks the seed decides: whoever compares two models there, by one seed at one rate,
+compares two tickets of a lottery. That is why this book asks for sweeps and seeds.
+("Does not learn" is said of 250 updates. At the low rates more of them help.)
 
 ## 15.8 Curvature
 

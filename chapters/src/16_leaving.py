@@ -35,6 +35,7 @@ import statistics
 import tempfile
 import textwrap
 import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -373,6 +374,7 @@ A few of all pairs run here, live:
 """
 
 # %%
+cut_off = partial(textwrap.shorten, width=68, placeholder=" …")
 live, slow = [], "torch's, dynamo"
 pairs = [("LSTM", slow), ("projection", slow), ("any length", slow)]
 pairs.append(("projection", "ours, dynamo"))
@@ -384,9 +386,7 @@ for case, way in pairs if ready else ():
 # %% tags=["nbval-ignore-output"]
 for row in live[:4]:
     print(f"{row['case']}; {row['way']}: {study.OUTCOMES[row['outcome']]}")
-    print(
-        f"    {row['nodes']} nodes  {textwrap.shorten(row['why'], 68, placeholder=' …')}"
-    )
+    print(f"    {row['nodes']} nodes  {cut_off(row['why'])}")
 
 # %%
 #| fold: >-
@@ -532,9 +532,7 @@ for model, place in attempts if ready else ():
         lstm.export_onnx(model, place)
     except (OSError, ValueError, TypeError) as error:
         said.append(str(error).replace(str(folder), "FOLDER"))
-        print(
-            f"{type(error).__name__}: {textwrap.shorten(said[-1], 70, placeholder=' …')}"
-        )
+        print(f"{type(error).__name__}: {cut_off(said[-1])}")
 
 # %%
 #| check: >-

@@ -59,8 +59,8 @@ r"""
 
 How many parameters has the GRU of two layers and two directions? A direction of the
 first layer reads 28 numbers, one of the second $2 \cdot 128 = 256$, the outputs of both
-directions below it. With three blocks of $H(D + H + 2)$ numbers in each of the two directions that
-makes
+directions below it. With three blocks of $H(D + H + 2)$ numbers in each of the two
+directions that makes
 
 $$
 6 \cdot 128 \cdot (28 + 130) + 6 \cdot 128 \cdot (256 + 130) = 417{,}792.

@@ -357,9 +357,7 @@ results = {
 for often, weight in zip(("0", "1 to 3", "4 to 15", "more"), four, strict=True):
     print(f"last five letters read {often:7} times: the network's weight {weight:.2f}")
 for name, losses in results.items():
-    print(
-        f"{name:13} perplexity {ppl(losses):.3f} on the test pages, but the first letter"
-    )
+    print(f"{name:13} perplexity {ppl(losses):.3f}, test pages, after the first letter")
 
 # %% [markdown]
 r"""

@@ -253,8 +253,8 @@ r"""
 At once the cell does nothing, since a prediction is read from the hidden state. A word
 later it is the other way round: of the hidden state's move hardly anything is left, and
 the cell's alone has brought a large part of the mark's probability about. With both
-moved the network expects the mark then and later, as if it had read the bracket. What it
-*says* is in $\mathbf{H}$, and what it *remembers* in $\mathbf{C}$, as chapter 1
+moved the network expects the mark then and later, as if it had read the bracket. What
+it *says* is in $\mathbf{H}$, and what it *remembers* in $\mathbf{C}$, as chapter 1
 promised. And the clouds are more than a picture: to move from one to the other is to
 have read another text.
 """

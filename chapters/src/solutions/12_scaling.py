@@ -121,9 +121,9 @@ r"""
 Two processes with equal shares have the gradients $(3, 0)$ and $(0, 0.5)$, and we clip
 to a norm of 1. Their mean is $(1.5, 0.25)$, of norm 1.52, and clipped it is $(0.99,
 0.16)$. Clipped before, the first becomes $(1, 0)$, the second stays, and the mean is
-$(0.5, 0.25)$: not only shorter but steeper. Clipping a vector keeps its direction, clipping the parts of a
-sum does not. So it comes after the all-reduce, where all processes have the same vector
-and clip it alike.
+$(0.5, 0.25)$: not only shorter but steeper. Clipping a vector keeps its direction,
+clipping the parts of a sum does not. So it comes after the all-reduce, where all
+processes have the same vector and clip it alike.
 
 The same for the LSTM, in halves of 16 windows, each clipped to half the norm of the
 smaller one.
