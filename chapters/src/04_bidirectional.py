@@ -610,7 +610,7 @@ if images.name == "mnist":
 r"""
 The two need not agree to the last image. A processor that multiplies in another order
 rounds otherwise, and after thousands of updates the same seed has become another run;
-what moves it is of the size of what three seeds differ by. Section 8.3 asks how large
+what moves it is of the size of what three seeds differ by. Chapter 8 asks how large
 that is.
 
 ## 4.6 Where the second direction matters: restoring hidden letters
