@@ -119,6 +119,8 @@ document.addEventListener("DOMContentLoaded", () => {
   keepPunctuation();
   closeSidebars("primary");
   closeSidebars("secondary");
-  window.MathJax?.startup?.promise?.then(reachWideEquations);
+  // widths are known when the letters have come, too
+  const typeset = window.MathJax?.startup?.promise;
+  typeset?.then(() => document.fonts.ready).then(reachWideEquations);
   addEventListener("resize", reachWideEquations);
 });
