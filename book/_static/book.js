@@ -121,6 +121,7 @@ document.addEventListener("DOMContentLoaded", () => {
   closeSidebars("secondary");
   // widths are known when the letters have come, too
   const typeset = window.MathJax?.startup?.promise;
-  typeset?.then(() => document.fonts.ready).then(reachWideEquations);
+  const drawn = typeset?.then(() => new Promise(requestAnimationFrame));
+  drawn?.then(() => document.fonts.ready).then(reachWideEquations);
   addEventListener("resize", reachWideEquations);
 });
