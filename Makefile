@@ -58,7 +58,7 @@ test: way browser $(HTML)  ## everything: the quick first, then the pages, then 
 	$(BIN)/python tools/check.py
 	$(TWO) --nbval tests/browser chapters
 
-check: $(READY)  ## the fast loop: lint, unit tests, structure; CHAPTER=02 adds its notebook
+check: $(READY)  ## the fast loop: lint, unit tests, structure; CHAPTER=02 for a chapter and its cells
 	@$(BIN)/python tools/check.py $(CHAPTER)
 
 new: $(READY)  ## begin a chapter, CHAPTER=08_mnist

@@ -1,6 +1,7 @@
 """The fast loop: lint, unit tests and structure; no browser and no training.
 
-With chapters, their notebooks are run, too, and their outputs compared.
+With chapters: lint, structure, and in place of the package's unit tests their
+notebooks, whose outputs are compared.
 """
 
 import argparse
@@ -12,7 +13,7 @@ from pathlib import Path
 import notebooks
 
 ROOT = Path(__file__).resolve().parents[1]
-TESTS = "tests/package", "tests/book", "tests/tools"
+STRUCTURE = "tests/book", "tests/tools"
 
 
 def main(argv=None):
@@ -25,13 +26,16 @@ def main(argv=None):
             chosen = notebooks.chosen(notebooks.files(ROOT), args.chapter)
         except ValueError as error:
             sys.exit(f"error: {error}; a new one needs `make chapters` first")
-    # two processes, each of one thread: small tensors gain nothing from more
-    spread = ["-n", "2", "--dist", "worksteal"]
     run(["ruff", "check", "."])
     run(["ruff", "format", "--check", "."])
-    run(["pytest", "-q", *spread, *TESTS], OMP_NUM_THREADS="1")
-    for notebook in chosen:
-        run(["pytest", "-q", "--nbval", str(notebook)])
+    # two processes, each of one thread: small tensors gain nothing from more
+    tests = ["pytest", "-q", "-n", "2", *STRUCTURE]
+    if chosen:  # a notebook's cells belong to one process
+        tests += ["--nbval", "--dist", "loadfile", "--no-loadscope-reorder"]
+        tests += map(str, chosen)
+    else:
+        tests += ["--dist", "worksteal", "tests/package"]
+    run(tests, OMP_NUM_THREADS="1")
 
 
 def run(command, **settings):

@@ -25,17 +25,19 @@ def test_without_a_chapter_no_notebook_and_no_page_is_run(ran):
     check.main([])
     assert [c[0] for c in ran.commands] == ["ruff", "ruff", "pytest"]
     words = " ".join(ran.commands[-1])
+    assert "tests/package" in words
     assert "nbval" not in words
     assert "browser" not in words
 
 
-def test_with_a_chapter_its_notebook_is_run_too_and_that_of_its_solutions(ran):
+def test_with_a_chapter_its_notebook_and_that_of_its_solutions_are_run(ran):
     check.main(["2"])
-    *_, chapter, solutions = ran.commands
-    assert chapter[-1].endswith("chapters/02_scratch.ipynb")
-    assert solutions[-1].endswith("chapters/solutions/02_scratch.ipynb")
-    assert "--nbval" in chapter
-    assert "--nbval" in solutions
+    assert [c[0] for c in ran.commands] == ["ruff", "ruff", "pytest"]
+    *words, chapter, solutions = ran.commands[-1]
+    assert chapter.endswith("chapters/02_scratch.ipynb")
+    assert solutions.endswith("chapters/solutions/02_scratch.ipynb")
+    assert {"--nbval", "tests/book", "tests/tools"} <= {*words}
+    assert "tests/package" not in words
 
 
 def test_what_fails_ends_the_loop_with_its_status(ran):
