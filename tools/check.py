@@ -1,7 +1,7 @@
 """The fast loop: lint, unit tests and structure; no browser and no training.
 
-With chapters: lint, structure, and in place of the package's unit tests their
-notebooks, whose outputs are compared.
+With chapters: lint, the book's structure, and in place of unit tests their notebooks,
+whose outputs are compared.
 """
 
 import argparse
@@ -13,7 +13,7 @@ from pathlib import Path
 import notebooks
 
 ROOT = Path(__file__).resolve().parents[1]
-STRUCTURE = "tests/book", "tests/tools"
+STRUCTURE, UNITS = "tests/book", ("tests/package", "tests/tools")
 
 
 def main(argv=None):
@@ -29,12 +29,12 @@ def main(argv=None):
     run(["ruff", "check", "."])
     run(["ruff", "format", "--check", "."])
     # two processes, each of one thread: small tensors gain nothing from more
-    tests = ["pytest", "-q", "-n", "2", *STRUCTURE]
+    tests = ["pytest", "-q", "-n", "2", STRUCTURE]
     if chosen:  # a notebook's cells belong to one process
         tests += ["--nbval", "--dist", "loadfile", "--no-loadscope-reorder"]
         tests += map(str, chosen)
     else:
-        tests += ["--dist", "worksteal", "tests/package"]
+        tests += ["--dist", "worksteal", *UNITS]
     run(tests, OMP_NUM_THREADS="1")
 
 

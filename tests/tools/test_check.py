@@ -25,7 +25,8 @@ def test_without_a_chapter_no_notebook_and_no_page_is_run(ran):
     check.main([])
     assert [c[0] for c in ran.commands] == ["ruff", "ruff", "pytest"]
     words = " ".join(ran.commands[-1])
-    assert "tests/package" in words
+    assert "tests/book tests/package" in words.replace("--dist worksteal ", "")
+    assert "tests/tools" in words
     assert "nbval" not in words
     assert "browser" not in words
 
@@ -36,7 +37,7 @@ def test_with_a_chapter_its_notebook_and_that_of_its_solutions_are_run(ran):
     *words, chapter, solutions = ran.commands[-1]
     assert chapter.endswith("chapters/02_scratch.ipynb")
     assert solutions.endswith("chapters/solutions/02_scratch.ipynb")
-    assert {"--nbval", "tests/book", "tests/tools"} <= {*words}
+    assert {"--nbval", "tests/book"} <= {*words}
     assert "tests/package" not in words
 
 
