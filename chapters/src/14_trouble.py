@@ -856,8 +856,10 @@ LSTM of 64 units, a linear layer; Adam at a rate of 0.01, minibatches of 16 wind
 32 letters. Each fault is one that people make, and takes one line.
 """
 
-# %%
+# %% tags=["nbval-ignore-output"]
 text = lstm.data.load_text()
+
+# %%
 vocab = Vocab(text)
 V, symbols = len(vocab), vocab.encode(text)
 cut = int(0.9 * len(symbols))

@@ -282,7 +282,10 @@ for name, values in gaps.items():
 
 # %%
 #| check: >-
-#|   In 64 bits the gap is below 1e-13; in 32 bits it is above 1e-9 and below 1e-4.
+#|   In 64 bits the gap is below 1e-13; in 32 bits it is below 1e-4, and on the real
+#|   text, whose trainings are longer, above 1e-9.
+real = lstm.data.find_text() != lstm.data.text.EMBEDDED
 exact, rounded = (max(values) for values in gaps.values())
 assert exact < 1e-13
-assert 1e-9 < rounded < 1e-4
+assert rounded < 1e-4
+assert rounded > 1e-9 or not real

@@ -175,6 +175,10 @@ the targets.
 """
 
 
+# %% tags=["nbval-ignore-output"]
+text = lstm.data.load_text()
+
+
 # %%
 class Reader(nn.Module):
     def __init__(self, V, twice):
@@ -188,7 +192,6 @@ class Reader(nn.Module):
         return scores.softmax(dim=-1) if self.twice else scores
 
 
-text = lstm.data.load_text()
 vocab = Vocab(text)
 V, symbols = len(vocab), vocab.encode(text)
 order = torch.randperm(len(symbols), generator=torch.Generator().manual_seed(0))
