@@ -266,8 +266,8 @@ What does it cost? The usual shape of this book, 32 sequences of 35 steps, 256 i
 and 256 units, forward and backward, once without the argument, once with a mask that is
 false everywhere, and once with a reset at about one step in twenty. The three take
 turns, so that a busy machine slows all of them down alike. A cell of a chapter is too
-short for differences of a few hundredths; `make bench WHAT=reset` measures for two
-minutes, and what it found is kept beside the package:
+short for differences of a few hundredths; `make bench WHAT=reset` measures for a
+minute, and what it found is kept beside the package:
 """
 
 # %%
