@@ -1,8 +1,8 @@
 """What it costs a layer to begin anew in mid-batch, beside the same layer without.
 
 A pass is forward and backward. Those of a layer take turns, pass by pass: without the
-argument, with a mask that is false everywhere, and with a reset at one step in 20. What
-differs by hundredths is seen only if all three meet the same moods of a machine.
+argument, with a mask that is false everywhere, and with resets, few and many. What
+differs by hundredths is seen only if all of them meet the same moods of a machine.
 """
 
 import json
@@ -24,7 +24,7 @@ LAYERS = {
     "lstm.fast.LSTM": quick.LSTM,
     "lstm.fast.GRU": quick.GRU,
 }
-EVERY = 20
+EVERY = 100, 20  # one step in so many begins anew
 COMMITTED = RESULTS / "reset/cpu-2-threads.json"
 
 
@@ -35,11 +35,8 @@ def passes(kind, shape=TEXT):
     x = torch.randn(*size, shape.hidden_size, requires_grad=True)
     slope = torch.randn(*size, shape.hidden_size)
     layer = kind(shape.hidden_size, shape.hidden_size)
-    masks = {
-        "without": None,
-        "none true": torch.zeros(size, dtype=torch.bool),
-        f"one in {EVERY}": torch.rand(size) < 1 / EVERY,
-    }
+    masks = {"without": None, "none true": torch.zeros(size, dtype=torch.bool)}
+    masks |= {f"one in {n}": torch.rand(size) < 1 / n for n in EVERY}
     leaves = [x, *layer.parameters()]
     return {
         name: one_pass(lambda x, m=mask: layer(x, None, m)[0], x, leaves, slope)
