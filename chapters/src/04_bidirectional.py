@@ -608,10 +608,9 @@ if images.name == "mnist":
 
 # %% [markdown]
 r"""
-The two need not agree to the last image. A processor that multiplies in another order
-rounds otherwise, and after thousands of updates the same seed has become another run;
-what moves it is of the size of what three seeds differ by. Chapter 8 asks how large
-that is.
+The two need not agree to the last image: the file may be from another processor, whose
+sums are rounded otherwise. The check asks that they lie within a hundredth. How far
+runs differ, chapter 8 asks.
 
 ## 4.6 Where the second direction matters: restoring hidden letters
 

@@ -87,8 +87,8 @@ matrices, so we take its rate there as the limit. (PyTorch brings two libraries 
 multiply, MKL and oneDNN. Which is faster depends on who made the processor; the faster
 counts.) The next cell measures the rate where you are, and the time that (11.1) would
 take at it: the *floor*. On the same machine no clever code gets below it, unless it
-computes something else, or with fewer digits. (The measurements of the next sections
-were made elsewhere, on a processor with a floor of its own; each table names it.)
+computes something else, or with fewer digits. (The committed measurements of the next
+sections may be from another processor, which has a floor of its own.)
 """
 
 # %% tags=["nbval-ignore-output"]

@@ -207,9 +207,9 @@ print(f"forward, 64 units: products {products:.1f} ms, indices {indices:.1f} ms"
 
 # %% [markdown]
 r"""
-It is the same number of calls, and at this size, $H = 64$ and $V = 28$, the calls cost
-more than the numbers in them: so little is gained, or nothing. It would be more with a
-large vocabulary: the products with `x` grow with $V$, those with `h` stay.
+The number of calls is the same, and at this size, $H = 64$ and $V = 28$, little is
+gained, or nothing. A product with a row of `x` takes $VH$ multiplications, one with a
+row of `h` takes $H^2$; the index saves only the former.
 """
 
 # %%
