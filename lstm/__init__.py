@@ -4,7 +4,7 @@
 than torch.
 """
 
-from lstm import data, shapes
+from lstm import data, pieces, shapes
 from lstm.cells import GRUCell, LSTMCell
 from lstm.convert import from_keras, from_torch, gru_to_torch, to_keras, to_torch
 from lstm.devices import full_precision, pick_device
@@ -27,6 +27,7 @@ from lstm.steps import (
     rnn_step,
     scan,
     scan_packed,
+    scan_reset,
 )
 from lstm.tables import Table
 from lstm.training import Evaluation, History, TrainConfig, evaluate, fit, score
@@ -61,10 +62,12 @@ __all__ = [
     "init_lstm_state",
     "lstm_step",
     "pick_device",
+    "pieces",
     "projected_lstm_step",
     "rnn_step",
     "scan",
     "scan_packed",
+    "scan_reset",
     "score",
     "scratch_gru",
     "scratch_lstm",

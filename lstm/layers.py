@@ -16,8 +16,15 @@ from torch import nn
 from torch.nn.functional import dropout
 from torch.nn.utils.rnn import PackedSequence
 
-from lstm import checks, pieces, shapes
-from lstm.steps import gru_step, lstm_step, projected_lstm_step, scan, scan_packed
+from lstm import checks, shapes
+from lstm.steps import (
+    gru_step,
+    lstm_step,
+    projected_lstm_step,
+    scan,
+    scan_packed,
+    scan_reset,
+)
 
 
 class RNNBase(nn.Module):
@@ -92,11 +99,18 @@ class RNNBase(nn.Module):
         Raises what torch raises, naming what was given and expected: see `lstm.checks`.
         """
         checks.layer_call(self, input, hx)
-        if reset is None:
-            return self.along(input, hx)
-        return self.along_pieces(input, hx, reset)
+        return self.along(input, hx, self.begins(input, reset))
 
-    def along(self, input, hx):
+    def begins(self, input, reset):
+        """Check a reset and bring it into the order (L, N); None if nothing is true."""
+        if reset is not None:
+            checks.layer_reset(self, input, reset)
+        if reset is None or not reset.any():
+            return None
+        turned = self.batch_first and reset.dim() == 2
+        return reset.T if turned else reset.view(len(reset), -1)
+
+    def along(self, input, hx, begins):
         """Bring every form of input into one, run the layers, and bring it back."""
         if isinstance(input, PackedSequence):
             data, batch_sizes, order, back = input
@@ -106,40 +120,14 @@ class RNNBase(nn.Module):
             output, state = PackedSequence(output, *input[1:]), permute(state, back)
         elif input.dim() == 2:
             state = tuple(s.unsqueeze(1) for s in self.first_state(hx, input))
-            output, state = self.run_layers(input.unsqueeze(1), state)
+            output, state = self.run_layers(input.unsqueeze(1), state, None, begins)
             output, state = output.squeeze(1), tuple(s.squeeze(1) for s in state)
         else:
             inputs = input.transpose(0, 1) if self.batch_first else input
             state = self.first_state(hx, inputs, inputs.shape[1])
-            output, state = self.run_layers(inputs, state)
+            output, state = self.run_layers(inputs, state, None, begins)
             output = output.transpose(0, 1) if self.batch_first else output
         return output, state if len(state) == 2 else state[0]
-
-    def along_pieces(self, input, hx, reset):
-        """As `along`, but cut where reset is true, and the pieces packed: one batch."""
-        checks.layer_reset(self, input, reset)
-        if not reset.any():
-            return self.along(input, hx)
-        batched = input.dim() == 3
-        inputs, begins = (self.steps_first(t, batched) for t in (input, reset))
-        batch = inputs.shape[1:2] if batched else ()
-        state = self.first_state(hx, inputs, *batch)
-        state = state if batched else tuple(s.unsqueeze(1) for s in state)
-        cut = pieces.cut(begins)
-        data = inputs.flatten(0, 1).index_select(0, cut.rows)
-        first = pieces.first_states(state, cut)
-        output, state = self.run_layers(data, first, cut.batch_sizes)
-        output = output.index_select(0, cut.back).view(*begins.shape, -1)
-        output = self.steps_first(output, batched, back=True)
-        state = pieces.last_states(state, cut)
-        state = state if batched else tuple(s.squeeze(1) for s in state)
-        return output, state if len(state) == 2 else state[0]
-
-    def steps_first(self, tensor, batched, back=False):
-        """Bring the first axes of a tensor into the order (L, N), or back from it."""
-        if batched:
-            return tensor.transpose(0, 1) if self.batch_first else tensor
-        return tensor.squeeze(1) if back else tensor.unsqueeze(1)
 
     def first_state(self, hx, inputs, *batch):
         """The state before the first step, as a tuple: what is given, or zeros."""
@@ -147,7 +135,7 @@ class RNNBase(nn.Module):
             return tuple(inputs.new_zeros(size) for size in self.state_sizes(*batch))
         return tuple(hx) if isinstance(hx, (tuple, list)) else (hx,)
 
-    def run_layers(self, inputs, state, batch_sizes=None):
+    def run_layers(self, inputs, state, batch_sizes=None, begins=None):
         """inputs: (L, N, D), or packed, with batch_sizes   ->   output; last state"""
         all_weights, ends = self.all_weights, []
         for layer in range(self.num_layers):
@@ -160,18 +148,21 @@ class RNNBase(nn.Module):
                 w_ih, w_hh, *others = all_weights[k]
                 biases = [] if self.bias else [None, None]
                 weights = [w_ih, w_hh, *biases, *others]
-                output, end = self.run(inputs, start, weights, batch_sizes, reverse)
+                how = batch_sizes, reverse, begins
+                output, end = self.run(inputs, start, weights, *how)
                 outputs.append(output)
                 ends.append(end)
             # (L, N, directions * P)
             inputs = torch.cat(outputs, dim=-1) if len(outputs) > 1 else outputs[0]
         return inputs, tuple(torch.stack(s) for s in zip(*ends, strict=True))
 
-    def run(self, inputs, state, weights, batch_sizes=None, reverse=False):
-        """One layer in one direction: `lstm.scan`, or packed, with batch_sizes."""
-        if batch_sizes is None:
-            return scan(self.step, inputs, state, weights, reverse)
-        return scan_packed(self.step, inputs, state, weights, batch_sizes, reverse)
+    def run(self, inputs, state, weights, batch_sizes, reverse, begins):
+        """One layer in one direction: `lstm.scan`, or packed, or begun anew."""
+        if batch_sizes is not None:
+            return scan_packed(self.step, inputs, state, weights, batch_sizes, reverse)
+        if begins is not None:
+            return scan_reset(self.step, inputs, state, weights, begins)
+        return scan(self.step, inputs, state, weights, reverse)
 
     def extra_repr(self):
         """The arguments that are not at their defaults, as torch shows them."""

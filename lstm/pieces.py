@@ -6,12 +6,18 @@ own order step by step, or packed: all pieces' first steps, then all their secon
 A piece is what one sequence holds from a reset, or from its first step, up to the next
 reset. It owes nothing to the piece before: so pieces may run side by side, and how many
 steps there are to compute one after another is the length of the longest piece.
+
+`run` is for layers that take packed sequences and nothing else, as torch.nn.LSTM does;
+ours forget in their own loop.
 """
 
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.nn.utils.rnn import PackedSequence
+
+from lstm import checks
 
 
 @dataclass(frozen=True)
@@ -27,6 +33,43 @@ class Pieces:
     batch_sizes: list  # how many pieces run at each step
     origin: Tensor  # (Q): whose first state a piece begins with; N: nobody's, zeros
     last: Tensor  # (N): the last piece of each sequence
+
+
+def run(layer, x, state, reset):
+    """Run a layer that knows nothing of resets as if it did: piece by piece, packed.
+
+    layer: one that takes a PackedSequence, as torch.nn.LSTM and torch.nn.GRU do
+    x: (L, N, D), or (N, L, D) if layer.batch_first   state: as the layer takes it, or
+    None for zeros   reset: bool, with the axes of x but the last; true where a sequence
+    begins, with zeros   ->   output, with the axes of x; the last state
+    Raises ValueError for an x without batch axis, and what `lstm.LSTM` raises for a
+    reset that it refuses: see `lstm.checks.layer_reset`.
+    """
+    checks.layer_reset(layer, x, reset)
+    if x.dim() != 3:
+        raise ValueError(f"x should have a batch axis, (L, N, D), got {tuple(x.shape)}")
+    if not reset.any():
+        return layer(x, state)
+    turn = (lambda t: t.transpose(0, 1)) if layer.batch_first else (lambda t: t)
+    inputs, begins = turn(x), turn(reset)
+    found = cut(begins)
+    rows = inputs.flatten(0, 1).index_select(0, found.rows)
+    packed = PackedSequence(rows, torch.tensor(found.batch_sizes))
+    if state is not None:
+        state = as_given(first_states(as_tuple(state), found), state)
+    output, last = layer(packed, state)
+    output = output.data.index_select(0, found.back).view(*begins.shape, -1)
+    return turn(output), as_given(last_states(as_tuple(last), found), last)
+
+
+def as_tuple(state):
+    """The tensors of a state, a pair of an LSTM or one of a GRU."""
+    return (state,) if isinstance(state, Tensor) else tuple(state)
+
+
+def as_given(tensors, state):
+    """Tensors in the form of a state: a pair, or one."""
+    return tensors[0] if isinstance(state, Tensor) else tensors
 
 
 def cut(reset):

@@ -92,6 +92,32 @@ def scan(step, inputs, state, weights, reverse=False):
     return torch.stack(outputs[::-1] if reverse else outputs), state
 
 
+def scan_reset(step, inputs, state, weights, reset):
+    """Apply one step along sequences that begin anew where `reset` is true.
+
+    inputs: (L, N, D)   reset: (L, N), bool
+    ->   as `scan`; before a step at which a sequence begins, its state becomes zeros
+    """
+    outputs = []
+    for x, begin in zip(inputs, beginnings(reset), strict=True):
+        state = step(x, forget(state, begin), *weights)
+        outputs.append(state[0])
+    return torch.stack(outputs), state
+
+
+def beginnings(reset):
+    """Which sequences begin at each step: L tensors of their numbers, few or none.
+
+    reset: (L, N), bool
+    """
+    return reset.nonzero()[:, 1].split(reset.sum(1).tolist())
+
+
+def forget(state, begin):
+    """The state, a tuple, with zeros for the sequences whose numbers `begin` holds."""
+    return tuple(s.index_fill(0, begin, 0) for s in state) if len(begin) else state
+
+
 def scan_packed(step, inputs, state, weights, batch_sizes, reverse=False):
     """Apply one step along a packed batch: at step t, batch_sizes[t] sequences run.
 

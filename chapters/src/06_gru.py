@@ -1071,7 +1071,7 @@ is about it.)
 """
 
 # %%
-from lstm import checks, scan_packed
+from lstm import checks, scan_packed, scan_reset
 
 
 # %%
@@ -1086,12 +1086,20 @@ def forward(self, input, hx=None, reset=None):
     Raises what torch raises, naming what was given and expected: see `lstm.checks`.
     """
     checks.layer_call(self, input, hx)
-    if reset is None:
-        return self.along(input, hx)
-    return self.along_pieces(input, hx, reset)
+    return self.along(input, hx, self.begins(input, reset))
 
 
-def along(self, input, hx):
+def begins(self, input, reset):
+    """Check a reset and bring it into the order (L, N); None if nothing is true."""
+    if reset is not None:
+        checks.layer_reset(self, input, reset)
+    if reset is None or not reset.any():
+        return None
+    turned = self.batch_first and reset.dim() == 2
+    return reset.T if turned else reset.view(len(reset), -1)
+
+
+def along(self, input, hx, begins):
     """Bring every form of input into one, run the layers, and bring it back."""
     if isinstance(input, PackedSequence):
         data, batch_sizes, order, back = input
@@ -1101,12 +1109,12 @@ def along(self, input, hx):
         output, state = PackedSequence(output, *input[1:]), permute(state, back)
     elif input.dim() == 2:
         state = tuple(s.unsqueeze(1) for s in self.first_state(hx, input))
-        output, state = self.run_layers(input.unsqueeze(1), state)
+        output, state = self.run_layers(input.unsqueeze(1), state, None, begins)
         output, state = output.squeeze(1), tuple(s.squeeze(1) for s in state)
     else:
         inputs = input.transpose(0, 1) if self.batch_first else input
         state = self.first_state(hx, inputs, inputs.shape[1])
-        output, state = self.run_layers(inputs, state)
+        output, state = self.run_layers(inputs, state, None, begins)
         output = output.transpose(0, 1) if self.batch_first else output
     return output, state if len(state) == 2 else state[0]
 
@@ -1120,7 +1128,7 @@ there are no biases, `None` stands in their place.
 
 # %%
 # lstm/layers.py, class RNNBase
-def run_layers(self, inputs, state, batch_sizes=None):
+def run_layers(self, inputs, state, batch_sizes=None, begins=None):
     """inputs: (L, N, D), or packed, with batch_sizes   ->   output; last state"""
     all_weights, ends = self.all_weights, []
     for layer in range(self.num_layers):
@@ -1133,7 +1141,8 @@ def run_layers(self, inputs, state, batch_sizes=None):
             w_ih, w_hh, *others = all_weights[k]
             biases = [] if self.bias else [None, None]
             weights = [w_ih, w_hh, *biases, *others]
-            output, end = self.run(inputs, start, weights, batch_sizes, reverse)
+            how = batch_sizes, reverse, begins
+            output, end = self.run(inputs, start, weights, *how)
             outputs.append(output)
             ends.append(end)
         # (L, N, directions * P)
@@ -1141,11 +1150,13 @@ def run_layers(self, inputs, state, batch_sizes=None):
     return inputs, tuple(torch.stack(s) for s in zip(*ends, strict=True))
 
 
-def run(self, inputs, state, weights, batch_sizes=None, reverse=False):
-    """One layer in one direction: `lstm.scan`, or packed, with batch_sizes."""
-    if batch_sizes is None:
-        return scan(self.step, inputs, state, weights, reverse)
-    return scan_packed(self.step, inputs, state, weights, batch_sizes, reverse)
+def run(self, inputs, state, weights, batch_sizes, reverse, begins):
+    """One layer in one direction: `lstm.scan`, or packed, or begun anew."""
+    if batch_sizes is not None:
+        return scan_packed(self.step, inputs, state, weights, batch_sizes, reverse)
+    if begins is not None:
+        return scan_reset(self.step, inputs, state, weights, begins)
+    return scan(self.step, inputs, state, weights, reverse)
 
 
 # %% [markdown]
@@ -1156,7 +1167,8 @@ notices.
 """
 
 # %%
-lstm.layers.RNNBase.forward, lstm.layers.RNNBase.along = forward, along
+lstm.layers.RNNBase.forward, lstm.layers.RNNBase.begins = forward, begins
+lstm.layers.RNNBase.along = along
 lstm.layers.RNNBase.run_layers, lstm.layers.RNNBase.run = run_layers, run
 torch.manual_seed(0)
 arguments = {"num_layers": 3, "bidirectional": True, "proj_size": 4}

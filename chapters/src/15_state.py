@@ -17,8 +17,8 @@ r"""
 the others. And, with the same plain layer, three things that a fused kernel refuses or
 does by a loop: gradients of single samples, a hundred models in one run, and curvature.
 
-**What you will learn.** Why pieces of sequences may run side by side, and what a reset
-then costs. What a stream loses when its state is thrown away at each window,
+**What you will learn.** How a state is forgotten in the loop, how without a loop of
+one's own, and what either costs. What a stream loses when its state is thrown away at each window,
 what burn-in brings back, and what a state that is carried too far does. What it takes
 to train with differential privacy, and what is honest to say of it. And which of these
 things `nn.LSTM` of your version of PyTorch can do: the chapter asks it.
@@ -29,6 +29,7 @@ chapter runs for about a minute and a half.
 
 # %%
 import time
+from functools import partial
 from textwrap import shorten
 
 import torch
@@ -88,15 +89,73 @@ assert_close((h_n[:, 0], c_n[:, 0]), (h, c), **exact)
 
 # %% [markdown]
 r"""
-## 15.2 Pieces, packed
+## 15.2 In the loop, or in pieces
 
-How is it done? One could put the loop with its multiplications into the layer. There is
-a better way, and it needs no new loop at all. What lies between two resets owes nothing
-to what lies before: it begins with zeros. So it is a sequence of its own. A batch of
-two sequences of five steps, in which one is cut after two steps and the other after
-four, is a batch of *four* sequences, of two, three, four and one steps. And for
-sequences of different lengths section 5.9 has a way: packing. All pieces run side by
-side, the longest first, and at each step those that are long enough.
+**Where the loop is ours** (section 6.1 has it as `scan`), it takes one line: before the
+step, the rows of the state that belong to a beginning sequence are filled with zeros.
+That is all, for the way back as well: what is filled has no derivative, so no gradient
+passes a reset, neither to the steps before nor to the state that was handed in.
+"""
+
+# %%
+from lstm import steps
+
+
+# %%
+# lstm/steps.py
+def scan_reset(step, inputs, state, weights, reset):
+    """Apply one step along sequences that begin anew where `reset` is true.
+
+    inputs: (L, N, D)   reset: (L, N), bool
+    ->   as `scan`; before a step at which a sequence begins, its state becomes zeros
+    """
+    outputs = []
+    for x, begin in zip(inputs, beginnings(reset), strict=True):
+        state = step(x, forget(state, begin), *weights)
+        outputs.append(state[0])
+    return torch.stack(outputs), state
+
+
+def beginnings(reset):
+    """Which sequences begin at each step: L tensors of their numbers, few or none.
+
+    reset: (L, N), bool
+    """
+    return reset.nonzero()[:, 1].split(reset.sum(1).tolist())
+
+
+def forget(state, begin):
+    """The state, a tuple, with zeros for the sequences whose numbers `begin` holds."""
+    return tuple(s.index_fill(0, begin, 0) for s in state) if len(begin) else state
+
+
+# %%
+print("who begins, step by step:", [begin.tolist() for begin in beginnings(reset)])
+h, c = forget((torch.full((2, 4), torch.nan),) * 2, beginnings(reset)[2])
+print("h before step 2, if all of it was NaN:", h.tolist(), sep="\n")
+
+# %%
+#| check: >-
+#|   The quoted loop gives what the layer gave, and what is forgotten may even be NaN.
+weights = layer.all_weights[0]
+quoted, _ = scan_reset(steps.lstm_step, x, (h_0[0], c_0[0]), weights, reset)
+assert torch.equal(quoted, output)
+assert not h[0].any()
+assert h[1].isnan().all()
+
+# %% [markdown]
+r"""
+Filled, and not multiplied by 0: zero times NaN is NaN, and a game that went wrong would
+spoil its successor. In a stack every layer forgets by the same mask. `lstm.fast` does
+the same in C++: a row that begins reads its state from a row of zeros.
+
+**Where the loop is not ours**, in `nn.LSTM` on a CPU or a GPU, there is another way.
+What lies between two resets owes nothing to what lies before: it begins with zeros. So
+it is a sequence of its own. A batch of two sequences of five steps, in which one is cut
+after two steps and the other after four, is a batch of *four* sequences, of two, three,
+four and one steps. And for sequences of different lengths section 5.9 has a way:
+packing. All pieces run side by side, the longest first, and at each step those that are
+long enough.
 
 The figure shows it for three sequences of eight steps. A bar is a reset; the number in
 a box is a row of the batch, $tN + n$. Below, the seven pieces: two of them go on from a
@@ -115,8 +174,8 @@ plt.show()
 
 # %% [markdown]
 r"""
-Eight steps one after another have become five: in a loop over steps, a reset makes the
-way shorter, not longer.
+Eight steps one after another have become five: here a reset makes the way shorter, not
+longer.
 
 What remains is to find out which row goes where. With $b_n(t)$ the last reset of
 sequence $n$ up to step $t$, or 0, the age of a row is
@@ -131,6 +190,7 @@ round, puts the outputs back. The function is short:
 """
 
 # %%
+from lstm import pieces
 from lstm.pieces import Pieces, inverse
 
 
@@ -188,20 +248,32 @@ assert torch.equal(found.rows[found.back], torch.arange(10))
 
 # %% [markdown]
 r"""
-In the layer: gather the rows, run the packed path that every layer has already, put the
-rows back, and hand out the state of each sequence's last piece. So layers above one
-another, projection and `lstm.fast` need nothing of their own; and where no reset is
-true, nothing at all is done.
+What is left is to gather the rows, run the layer on the packed batch, put the rows
+back, and hand out the state of each sequence's last piece. `lstm.pieces.run` does that
+with any layer that takes packed sequences:
 """
+
+# %%
+theirs = nn.LSTM(3, 4).double()
+theirs.load_state_dict(layer.state_dict())
+in_pieces, (h, c) = pieces.run(theirs, x, (h_0, c_0), reset)
+gap = (in_pieces - output).abs().max().item()
+print("nn.LSTM in pieces is our layer with reset, to 12 digits:", gap < 1e-12)
+
+# %%
+#| check: >-
+#|   Torch's layer, run in pieces, gives our layer's outputs and last state.
+assert_close((in_pieces, h, c), (output, h_n, c_n), **exact)
 
 # %% [markdown]
 r"""
 ## 15.3 The proof, and the price
 
-Against separate runs: for an LSTM of two layers, a GRU and their fast versions, on
-sequences with about one reset in five steps, with a state handed in. Each piece is run
-alone by *PyTorch's* layer, and everything is compared in 64-bit floats: outputs, last
-states, and the gradients of the inputs, of the first state and of all weights.
+Against separate runs: for an LSTM of two layers, a GRU, their fast versions, and
+PyTorch's own in pieces, on sequences with about one reset in five steps, with a state
+handed in. Each piece is run alone by *PyTorch's* layer, and everything is compared in
+64-bit floats: outputs, last states, and the gradients of the inputs, of the first state
+and of all weights.
 """
 
 
@@ -242,22 +314,24 @@ for kind in ("LSTM", "GRU"):
     state = [torch.randn(2, 4, 5).double().requires_grad_() for _ in range(count)]
     want = separately(theirs, x, state, reset)
     slopes_wanted = slopes(want, [x, *state, *theirs.parameters()])
+    ways = {f"nn.{kind}, in pieces": (theirs, partial(pieces.run, theirs))}
     for package in (lstm, lstm.fast):
         ours = getattr(package, kind)(3, 5, num_layers=2).double()
         ours.load_state_dict(theirs.state_dict())
-        output, last = ours(x, tuple(state) if count == 2 else state[0], reset)
+        ways[f"{package.__name__}.{kind}"] = ours, ours
+    for name, (layer, run) in ways.items():
+        output, last = run(x, tuple(state) if count == 2 else state[0], reset)
         got = output, *(last if count == 2 else (last,))
         of_each = [*zip(got, want, strict=True)]
-        found = slopes(got, [x, *state, *ours.parameters()])
+        found = slopes(got, [x, *state, *layer.parameters()])
         of_each += zip(found, slopes_wanted, strict=True)
-        gaps = [(a - b).abs().max().item() for a, b in of_each]
-        apart[f"{package.__name__}.{kind}"] = max(gaps)
+        apart[name] = max((a - b).abs().max().item() for a, b in of_each)
 for name, value in apart.items():
-    print(f"{name:14} all within 1e-12: {value < 1e-12}")
+    print(f"{name:19} all within 1e-12: {value < 1e-12}")
 
 # %%
 #| check: >-
-#|   All four layers equal separate runs of PyTorch's within 1e-12, gradients too.
+#|   All six equal separate runs of PyTorch's layer within 1e-12, gradients too.
 assert all(value < 1e-12 for value in apart.values())
 
 # %% [markdown]
@@ -267,7 +341,7 @@ and 256 units, forward and backward, once without the argument, once with a mask
 false everywhere, and with a reset at about one step in a hundred and in twenty. The
 four take turns, so that a busy machine slows all of them down alike. A cell of a
 chapter is too short for differences of a few hundredths; `make bench WHAT=reset`
-measures for a minute, and what it found is kept beside the package:
+measures for three minutes, and what it found is kept beside the package:
 """
 
 # %%
@@ -279,20 +353,50 @@ bench.reset.table(report)
 
 # %%
 #| check: >-
-#|   A mask without a reset costs nothing to speak of; resets cost the fast layers less
-#|   than a tenth, and the plain ones more than the fast, but less than a sixth.
+#|   A mask without a reset costs nothing to speak of, and resets, few or many, at most
+#|   a twentieth.
 cost = bench.reset.ratios(report)
 assert all(0.97 < ratio["none true"] < 1.03 for ratio in cost.values())
-resets = {name: ratio["one in 20"] for name, ratio in cost.items()}
-assert max(resets["lstm.fast.LSTM"], resets["lstm.fast.GRU"]) < 1.1
-assert resets["lstm.LSTM"] > resets["lstm.fast.LSTM"]
-assert max(resets.values()) < 7 / 6
+assert max(max(ratio.values()) for ratio in cost.values()) < 1.05
 
 # %% [markdown]
 r"""
-A mask without a reset costs one look at it. With resets, few or many, the mask is cut,
-the rows are moved there and back, and the packed path runs. The loop over steps from
-outside, for comparison, is exercise 3.
+At most a twentieth, then. And the ways round `nn.LSTM`? Again against one call of it
+without resets, with a reset at one step in twenty: a call for each step, with the state
+forgotten between two of them (exercise 3); in pieces; and for comparison our layers.
+Once more with the same number of steps in few and long sequences, 4 of 280:
+"""
+
+# %%
+bench.reset.table(report, "ways")
+
+# %%
+#| check: >-
+#|   In pieces is faster than a call a step, for an LSTM in long sequences five times and
+#|   more; a GRU in long sequences is faster in pieces than without resets; `lstm.fast`
+#|   is the fastest of all ways in each row.
+ways = bench.reset.ratios(report, "ways")
+assert all(way["pieces"] < way["a call a step"] for way in ways.values())
+long = {kind: ways[f"nn.{kind}, 4 of 280 steps"] for kind in ("LSTM", "GRU")}
+assert long["LSTM"]["a call a step"] > 5 * long["LSTM"]["pieces"]
+assert long["GRU"]["pieces"] < 0.9
+for way in ways.values():
+    assert way["lstm.fast"] < min(way["a call a step"], way["pieces"], way["lstm"])
+
+# %%
+torch.manual_seed(0)
+for N, L in ((32, 35), (4, 280)):
+    longest = len(cut(torch.rand(L, N) < 1 / 20).batch_sizes)
+    print(f"{N:2} sequences of {L:3} steps: the longest piece has {longest}")
+
+# %% [markdown]
+r"""
+In pieces the loop is as long as the longest of them. In 32 short sequences some piece
+is a whole sequence, and nothing is saved; in long ones the way is a third, and a GRU is
+done sooner than without resets. An LSTM has something to lose as well: on a CPU a
+packed batch does not go to oneDNN's kernel but to the plain loop (section 6.7), which a
+GRU runs in anyway. So in PyTorch alone, take pieces rather than single steps; and where
+`lstm.fast` runs, its `reset`.
 
 Errors name what was given. A mask of the wrong axes, of numbers, for a packed batch or
 for two directions is refused:
@@ -910,8 +1014,6 @@ and two runs are no proof that curvature is what fails at the highest rates.
 - **That carried states are always right.** In training on shuffled windows there is no
   state to carry; and a state that was computed by older weights is stale, which a slow
   learner forgives.
-- **Dropout.** With `dropout` between layers and a reset, other numbers are dropped than
-  without it, since rows lie in another order; the rule is the same.
 - **The price elsewhere.** Two cores, a GPU, other shapes: measure. On a GPU, to look
   whether any reset is true waits for the device once a call.
 - **Privacy in practice**, beyond (15.2) and the sentences behind it.
@@ -920,9 +1022,10 @@ and two runs are no proof that curvature is what fails at the highest rates.
 
 ## Summary
 
-- What lies between two resets is a sequence of its own. Cut, packed and put back, a
-  batch with resets equals separate runs within $10^{-12}$, every gradient included, for
-  about a twentieth of the time in the fast layers and a tenth in the plain ones.
+- A layer with its own loop forgets in it: a batch with resets equals separate runs
+  within $10^{-12}$, every gradient included, for at most a twentieth of the time.
+- What lies between two resets is a sequence of its own. So `nn.LSTM` can be reset, too:
+  cut, packed, and put back.
 - On a stream whose episodes end unseen, a carried state with resets answers all but
   every hundredth question; without resets, or from zeros, a fourth to almost half are
   wrong. Burn-in gets as far as it reaches.

@@ -1,20 +1,22 @@
-"""What it costs a layer to begin anew in mid-batch, beside the same layer without.
+"""What it costs to begin anew in mid-batch: our layers, and the ways round torch's.
 
-A pass is forward and backward. Those of a layer take turns, pass by pass: without the
-argument, with a mask that is false everywhere, and with resets, few and many. What
-differs by hundredths is seen only if all of them meet the same moods of a machine.
+A pass is forward and backward. Those that are compared take turns, pass by pass: a
+layer of ours without the argument, with a mask that is false everywhere, and with
+resets, few and many; torch's layer without resets and by each way there is to have
+them. What differs by hundredths is seen only if all meet the same moods of a machine.
 """
 
 import json
 import time
 
 import torch
+from torch import nn
 
 from lstm import fast as quick
-from lstm import layers
+from lstm import layers, pieces
 from lstm.bench import fast
 from lstm.bench.contestants import one_pass
-from lstm.bench.steps import RESULTS, SECONDS, TEXT, check, machine, processor
+from lstm.bench.steps import RESULTS, SECONDS, TEXT, Task, check, machine, processor
 from lstm.tables import Table
 from lstm.training import progress
 
@@ -25,6 +27,7 @@ LAYERS = {
     "lstm.fast.GRU": quick.GRU,
 }
 EVERY = 100, 20  # one step in so many begins anew
+SHAPES = TEXT, Task(4, 280, 28, 256, "tokens/s")  # as many steps, in few long sequences
 COMMITTED = RESULTS / "reset/cpu-2-threads.json"
 
 
@@ -42,6 +45,52 @@ def passes(kind, shape=TEXT):
         name: one_pass(lambda x, m=mask: layer(x, None, m)[0], x, leaves, slope)
         for name, mask in masks.items()
     }
+
+
+def ways(kind, shape=TEXT):
+    """The passes of torch's layer: without resets, and by each way to have them.
+
+    kind: "LSTM" or "GRU"; all have the same weights   ->   {way: function}
+    """
+    torch.manual_seed(0)
+    size = shape.length, shape.batch
+    x = torch.randn(*size, shape.hidden_size, requires_grad=True)
+    slope, reset = torch.randn_like(x), torch.rand(size) < 1 / EVERY[-1]
+    made = [
+        getattr(module, kind)(shape.hidden_size, shape.hidden_size)
+        for module in (nn, layers, quick)
+    ]
+    theirs, plain, fast_one = made
+    for ours in made[1:]:
+        ours.load_state_dict(theirs.state_dict())
+    runs = {
+        "without": (theirs, lambda x: theirs(x)[0]),
+        "a call a step": (theirs, lambda x: step_by_step(theirs, x, reset)),
+        "pieces": (theirs, lambda x: pieces.run(theirs, x, None, reset)[0]),
+        "lstm": (plain, lambda x: plain(x, None, reset)[0]),
+        "lstm.fast": (fast_one, lambda x: fast_one(x, None, reset)[0]),
+    }
+    return {
+        name: one_pass(run, x, [x, *layer.parameters()], slope)
+        for name, (layer, run) in runs.items()
+    }
+
+
+def step_by_step(layer, x, reset):
+    """A call of torch's layer for each step, the state forgotten between two of them.
+
+    x: (L, N, D)   reset: (L, N), bool   ->   (L, N, H)
+    """
+    state, outputs = None, []
+    for step, begins in zip(x, reset, strict=True):
+        if state is not None:
+            begin = begins.nonzero()[:, 0]
+            parts = state if isinstance(state, tuple) else (state,)
+            parts = tuple(s.index_fill(1, begin, 0) for s in parts)
+            state = parts if isinstance(state, tuple) else parts[0]
+        output, state = layer(step[None], state)
+        outputs.append(output)
+    return torch.cat(outputs)
 
 
 def measure(passes, rounds, seconds):
@@ -69,10 +118,15 @@ def run(rounds=9, seconds=SECONDS):
     told = machine(torch.device("cpu")) | {"processor": processor()}
     shape = vars(TEXT) | {"input_size": TEXT.hidden_size}
     report = {"machine": told, "rounds": rounds, "seconds": seconds}
-    report |= {"shape": shape, "layers": {}}
-    for name in progress([*LAYERS], "bench"):
-        times = measure(passes(LAYERS[name]), rounds, seconds)
-        report["layers"][name] = times
+    report |= {"shape": shape, "layers": {}, "ways": {}}
+    compared = [("layers", name, passes(kind)) for name, kind in LAYERS.items()]
+    compared += [
+        ("ways", f"nn.{kind}, {s.batch} of {s.length} steps", ways(kind, s))
+        for kind in ("LSTM", "GRU")
+        for s in SHAPES
+    ]
+    for part, name, made in progress(compared, "bench"):
+        report[part][name] = measure(made, rounds, seconds)
     return report
 
 
@@ -81,17 +135,20 @@ def committed():
     return json.loads(COMMITTED.read_text(encoding="utf-8"))
 
 
-def ratios(report):
-    """How often the time of the pass without.   ->   {layer: {what is given: ratio}}"""
+def ratios(report, part="layers"):
+    """How often the time of the pass without.   ->   {name: {pass: ratio}}
+
+    part: "layers", of ours what is given; or "ways", of torch's how it is done
+    """
     return {
         name: {k: t["median"] / times["without"]["median"] for k, t in times.items()}
-        for name, times in report["layers"].items()
+        for name, times in report[part].items()
     }
 
 
-def table(report):
-    """The ratios, layer by layer."""
-    found = ratios(report)
-    head = "time of a pass; without the argument = 1", *next(iter(found.values()))
-    rows = [(k, *(f"{x:.2f}" for x in v.values())) for k, v in found.items()]
+def table(report, part="layers"):
+    """The ratios of a part, row by row."""
+    found = ratios(report, part)
+    head = "time of a pass; without = 1", *[*next(iter(found.values()))][1:]
+    rows = [(k, *(f"{x:.2f}" for x in [*v.values()][1:])) for k, v in found.items()]
     return Table(head, rows)

@@ -48,7 +48,8 @@ def bench_fast(args):
 def bench_reset(args):
     """The price of a reset."""
     report = bench.reset.run(args.rounds, args.seconds)
-    print(bench.reset.table(report))
+    for part in ("layers", "ways"):
+        print(bench.reset.table(report, part), end="\n\n")
     return report
 
 

@@ -8,6 +8,8 @@ are of one length.
 
 import torch
 
+from lstm.steps import beginnings, forget
+
 sigmoid_back = torch.ops.aten.sigmoid_backward.grad_input
 tanh_back = torch.ops.aten.tanh_backward.grad_input
 
@@ -101,18 +103,20 @@ class Engine:
         self.gru_gates, self.gru_slopes = change(gru_gates), change(gru_slopes)
 
     def lstm_forward(
-        self, sums, tokens, _, __, ___, values, hidden, cells, w, sizes, reverse
+        self, sums, tokens, _, __, ___, values, hidden, cells, w, sizes, reverse, reset
     ):
         """Fill values, hidden and cells."""
         if tokens is not None:
             values.copy_(sums[tokens])
         ordered = in_order(w, sizes[0])
-        for (v, *gates), h_old, h, c_old, c in zip(
+        for (v, *gates), h_old, h, c_old, c, begin in zip(
             by_steps(sizes, reverse, values, *values.chunk(4, -1)),
             *pairs(hidden, sizes, reverse),
             *pairs(cells, sizes, reverse),
+            anew(reset, sizes),
             strict=True,
         ):
+            h_old, c_old = forget((h_old, c_old), begin)
             self.lstm_gates(linear(h_old, ordered, v), *gates, c_old, c, h)
 
     def lstm_backward(
@@ -127,43 +131,62 @@ class Engine:
         w,
         sizes,
         reverse,
+        reset,
     ):
         """Put slopes over the values, fill d_first; carry becomes the first cells'."""
         steps = [*by_steps(sizes, reverse, d_outputs, values, *values.chunk(4, -1))]
         olds, news = pairs(cells, sizes, reverse)
         d_h, ordered = d_last, in_order(w.T, sizes[0])
-        for (d_y, v, *gates), c_old, c in zip(
-            steps[::-1], olds[::-1], news[::-1], strict=True
-        ):
+        turned = (each[::-1] for each in (steps, olds, news, anew(reset, sizes)))
+        for (d_y, v, *gates), c_old, c, begin in zip(*turned, strict=True):
+            (c_old,) = forget((c_old,), begin)
             self.lstm_slopes(d_h + d_y, carry, *gates, c_old, c)
-            d_h = linear(v, ordered)
+            (d_h,) = forget((linear(v, ordered),), begin)
+            if len(begin):
+                carry.index_fill_(0, begin, 0)
         d_first.copy_(d_h)
 
     def gru_forward(
-        self, sums, tokens, _, __, bias, values, hidden, ___, w, sizes, reverse
+        self, sums, tokens, _, __, bias, values, hidden, ___, w, sizes, reverse, reset
     ):
         """Fill values and hidden."""
         if tokens is not None:
             values.copy_(sums[tokens])
         ordered = in_order(w, sizes[0])
-        steps = by_steps(sizes, reverse, values)
-        for (v,), h_old, h in zip(steps, *pairs(hidden, sizes, reverse), strict=True):
+        steps, states = by_steps(sizes, reverse, values), pairs(hidden, sizes, reverse)
+        for (v,), h_old, h, begin in zip(
+            steps, *states, anew(reset, sizes), strict=True
+        ):
+            (h_old,) = forget((h_old,), begin)
             sums = linear(h_old, ordered)
             sums[:, -len(bias) :].add_(bias)
             self.gru_gates(v, sums, h_old, h)
 
     def gru_backward(
-        self, d_outputs, d_last, carry, d_first, values, hidden, _, w, sizes, reverse
+        self,
+        d_outputs,
+        d_last,
+        carry,
+        d_first,
+        values,
+        hidden,
+        _,
+        w,
+        sizes,
+        reverse,
+        reset,
     ):
         """Put slopes over the values, fill d_first."""
         H = w.shape[1]
         steps = [*by_steps(sizes, reverse, values, d_outputs)]
         olds, _ = pairs(hidden, sizes, reverse)
         d_h, ordered = d_last, in_order(w.T, sizes[0])
-        for (v, d_y), h_old in zip(steps[::-1], olds[::-1], strict=True):
+        turned = (each[::-1] for each in (steps, olds, anew(reset, sizes)))
+        for (v, d_y), h_old, begin in zip(*turned, strict=True):
+            (h_old,) = forget((h_old,), begin)
             d_h = d_h + d_y
             self.gru_slopes(d_h, v, h_old)
-            d_h.add_(linear(v[:, H:], ordered))
+            (d_h,) = forget((d_h.add_(linear(v[:, H:], ordered)),), begin)
         d_first.copy_(d_h)
 
     @staticmethod
@@ -184,6 +207,11 @@ def by_steps(sizes, reverse, *buffers):
     """Views (N, ...) of buffers (R, ...), step by step in the order of computation."""
     order = -1 if reverse else 1
     return zip(*(b.split(sizes[0])[::order] for b in buffers), strict=True)
+
+
+def anew(reset, sizes):
+    """Which sequences begin at each step, as `lstm.steps.forget` wants it."""
+    return [()] * len(sizes) if reset is None else beginnings(reset)
 
 
 def pairs(states, sizes, reverse):

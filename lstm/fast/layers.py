@@ -73,11 +73,9 @@ class Fast(layers.RNNBase):
             hx = tuple(seen.new_zeros(size) for size in self.state_sizes(*batch))
         column = data.unsqueeze(-1)
         inputs = PackedSequence(column, *tokens[1:]) if packed else column
-        if reset is None:
-            return self.along(inputs, hx)
-        return self.along_pieces(inputs, hx, reset)
+        return self.along(inputs, hx, self.begins(inputs, reset))
 
-    def run(self, inputs, state, weights, batch_sizes=None, reverse=False):
+    def run(self, inputs, state, weights, batch_sizes, reverse, begins):
         """One layer in one direction: the fast way where it leads, else the plain."""
         tokens = inputs.dtype == torch.int64
         goes = not self.proj_size and can_go(inputs, state, weights)
@@ -87,11 +85,11 @@ class Fast(layers.RNNBase):
         if engine is None:
             if tokens:
                 inputs = one_hot(inputs[..., 0], self.input_size).to(weights[0].dtype)
-            return super().run(inputs, state, weights, batch_sizes, reverse)
+            return super().run(inputs, state, weights, batch_sizes, reverse, begins)
         sizes = tuple(batch_sizes or [inputs.shape[1]] * len(inputs))
         rows = inputs.flatten() if tokens else inputs.reshape(-1, inputs.shape[-1])
         outputs, state = through_time(
-            engine, self.mode, rows, state, weights, sizes, reverse
+            engine, self.mode, rows, state, weights, sizes, reverse, begins
         )
         if batch_sizes is None:
             outputs = outputs.view(*inputs.shape[:2], -1)

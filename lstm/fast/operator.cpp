@@ -15,6 +15,7 @@
 //                    on the way back: over them the loss's derivatives by the sums
 //   hidden, cells    (R + N, H), the N first states before the rows, or behind them when
 //                    the direction is reverse; a GRU has no cells
+//   reset            (R), true where a row comes from zeros and not from the state before
 
 #include <ATen/Dispatch.h>
 #include <ATen/Parallel.h>
@@ -53,13 +54,15 @@ void fetch(const void* p) {  // into the cache, before it is needed
 #endif
 }
 
-// float: by one exponential, right to about 1e-7, which is what a float can hold near 1
+// float: by one exponential, right to about 1e-7, which is what a float can hold near 1;
+// what is not a number has to be carried past it, for its limits swallow that
 template <typename T>
 Vec<T> sigmoid(Vec<T> x) {
-  return Vec<T>(1) / (Vec<T>(1) + x.neg().exp_u20());
+  return Vec<T>::blendv(Vec<T>(1) / (Vec<T>(1) + x.neg().exp_u20()), x, x.isnan());
 }
 Vec<float> tanh(Vec<float> x) {
-  return Vec<float>(1) - Vec<float>(2) / (Vec<float>(1) + (x + x).exp_u20());
+  const Vec<float> one = 1, two = 2;
+  return Vec<float>::blendv(one - two / (one + (x + x).exp_u20()), x, x.isnan());
 }
 Vec<double> tanh(Vec<double> x) { return x.tanh(); }
 
@@ -68,9 +71,11 @@ struct Rows {
   std::vector<Int> size, begin;  // of each step
   Int steps, batch = 0, count = 0;
   bool reverse;
+  const bool* reset;  // of each row, whether it begins with zeros; null: none does
 
-  Rows(at::IntArrayRef sizes, bool reverse)
-      : size(sizes.vec()), steps(sizes.size()), reverse(reverse) {
+  Rows(at::IntArrayRef sizes, bool reverse, const std::optional<at::Tensor>& reset)
+      : size(sizes.vec()), steps(sizes.size()), reverse(reverse),
+        reset(reset ? reset->data_ptr<bool>() : nullptr) {
     for (Int n : size) {
       begin.push_back(count);
       count += n;
@@ -85,6 +90,7 @@ struct Rows {
     const Int last = reverse ? t + 1 : t - 1;
     return runs(last, n) ? state(last, n) : (reverse ? count : 0) + n;
   }
+  bool anew(Int row) const { return reset && reset[row]; }
   // the row computed next of a sequence, -1 at its end; the one computed first
   Int after(Int t, Int n) const {
     const Int next = reverse ? t - 1 : t + 1;
@@ -287,10 +293,12 @@ void run_forward(const Rows& rows, const at::Tensor& sums, const Int* tokens,
   const Int D = inputs.size(1), S = values.stride(0), S_x = sums.stride(0);
   const bool panels = rows.count >= 8;  // else to make them takes longer than they save
   const at::Tensor kept = room<T>(panels ? vectors * (D + H) * P * V : 0);
+  const at::Tensor zeros = room<T>(H).zero_();
   const T *x = sums.data_ptr<T>(), *b = bias.data_ptr<T>(), *weights = w.data_ptr<T>();
   const T *in = inputs.data_ptr<T>(), *w_in = w_inputs.data_ptr<T>();
   T *v = values.data_ptr<T>(), *h = hidden.data_ptr<T>(), *panel = kept.data_ptr<T>();
   T* c = P == 4 ? cells.data_ptr<T>() : h;  // what the old state is read from
+  const T* nothing = zeros.data_ptr<T>();
 #pragma omp parallel num_threads(threads)
   {
     const Share packing(vectors, rows.batch, true);
@@ -314,7 +322,7 @@ void run_forward(const Rows& rows, const at::Tensor& sums, const Int* tokens,
           for (int m = 0; m < M; ++m) {
             const Int at = rows.begin[t] + row + m, old = rows.before(t, row + m) * H;
             own[m] = x + (tokens ? tokens[at] : at) * S_x + u;
-            a[m] = h + old, vector[m] = in + at * D;
+            a[m] = rows.anew(at) ? nothing : h + old, vector[m] = in + at * D;
             for (int p = 0; p < 4; ++p) fetch(own[m] + p * H), fetch(v + at * S + u + p * H);
             fetch(c + old + u);
             std::fill(s[m], s[m] + P, Vec<T>(0));
@@ -326,7 +334,7 @@ void run_forward(const Rows& rows, const at::Tensor& sums, const Int* tokens,
           else dots(s, a, weights + u * H, H, H, n);
           for (int m = 0; m < M; ++m) {
             const Int at = rows.begin[t] + row + m, now = rows.state(t, row + m) * H + u;
-            const T* old = c + rows.before(t, row + m) * H + u;
+            const T* old = rows.anew(at) ? nothing : c + rows.before(t, row + m) * H + u;
             for (int p = 0; D && p < P; ++p) s_x[m][p].store(products[m] + p * V);
             Cell::forward(s[m], D ? products[m] : own[m], D ? V : H, b + u, v + at * S + u,
                           old, c + now, h + now, H, n);
@@ -372,7 +380,8 @@ void run_backward(const Rows& rows, const at::Tensor& d_outputs, const at::Tenso
           Vec<T> s[M][Q];
           for (int m = 0; m < M; ++m) {
             const Int r = row + m, next = first ? rows.first(r) : rows.after(t, r);
-            a[m] = next < 0 ? nothing : v + next * S + Cell::SKIP * H;
+            const bool ends = next < 0 || rows.anew(next);  // nobody goes on from here
+            a[m] = ends ? nothing : v + next * S + Cell::SKIP * H;
             for (int q = 0; q < Q; ++q) {
               const Int u = (j * Q + q) * V, n = std::min(V, H - u);
               s[m][q] = Vec<T>(0);
@@ -389,14 +398,16 @@ void run_backward(const Rows& rows, const at::Tensor& d_outputs, const at::Tenso
             for (int q = 0; q < Q; ++q) {
               const Int r = row + m, u = (j * Q + q) * V, n = std::min(V, H - u);
               if (n <= 0) continue;
+              const Int next = first ? rows.first(r) : rows.after(t, r);
               T* back = carried + r * H + u;
+              if (next >= 0 && rows.anew(next)) std::fill_n(back, n, T(0));
               if (first) {
                 Cell::into_first(s[m][q], back, n).store(d_begin + r * H + u, n);
                 continue;
               }
-              const Int at = (rows.begin[t] + r) * S + u, now = rows.state(t, r) * H + u;
-              const T* old = c + rows.before(t, r) * H + u;
-              Cell::backward(s[m][q], back, v + at, old, c + now, H, n);
+              const Int at = rows.begin[t] + r, now = rows.state(t, r) * H + u;
+              const T* old = rows.anew(at) ? nothing : c + rows.before(t, r) * H + u;
+              Cell::backward(s[m][q], back, v + at * S + u, old, c + now, H, n);
             }
         });
       }
@@ -409,8 +420,8 @@ void forward(const at::Tensor& sums, const std::optional<at::Tensor>& tokens,
              const std::optional<at::Tensor>& inputs,
              const std::optional<at::Tensor>& w_inputs, const at::Tensor& bias, const at::Tensor& values, const at::Tensor& hidden,
              const at::Tensor& cells, const at::Tensor& w, at::IntArrayRef sizes,
-             bool reverse) {
-  const Rows rows(sizes, reverse);
+             bool reverse, const std::optional<at::Tensor>& reset) {
+  const Rows rows(sizes, reverse, reset);
   const Int* indices = tokens ? tokens->data_ptr<Int>() : nullptr;
   AT_DISPATCH_FLOATING_TYPES(w.scalar_type(), "forward", [&] {
     const at::Tensor none = at::empty({0, 0}, w.options());
@@ -423,8 +434,8 @@ template <class Cell>
 void backward(const at::Tensor& d_outputs, const at::Tensor& d_last,
               const at::Tensor& carry, const at::Tensor& d_first, const at::Tensor& values,
               const at::Tensor& hidden, const at::Tensor& cells, const at::Tensor& w,
-              at::IntArrayRef sizes, bool reverse) {
-  const Rows rows(sizes, reverse);
+              at::IntArrayRef sizes, bool reverse, const std::optional<at::Tensor>& reset) {
+  const Rows rows(sizes, reverse, reset);
   AT_DISPATCH_FLOATING_TYPES(w.scalar_type(), "backward", [&] {
     run_backward<Cell, scalar_t>(rows, d_outputs, d_last, carry, d_first, values, hidden,
                                  cells, w);
@@ -580,11 +591,12 @@ void add_rows(const at::Tensor& table, const at::Tensor& tokens, const at::Tenso
 TORCH_LIBRARY(lstm_book, library) {
   const std::string forwards =
       "_forward(Tensor sums, Tensor? tokens, Tensor? inputs, Tensor? w_inputs, "
-      "Tensor bias, Tensor(a!) values, Tensor(b!) hidden, Tensor(c!) cells, Tensor w, int[] sizes, bool reverse) -> ()";
+      "Tensor bias, Tensor(a!) values, Tensor(b!) hidden, Tensor(c!) cells, Tensor w, int[] sizes, bool reverse, "
+      "Tensor? reset) -> ()";
   const std::string backwards =
       "_backward(Tensor d_outputs, Tensor d_last, Tensor(a!) carry, Tensor(b!) d_first, "
       "Tensor(c!) values, Tensor hidden, Tensor cells, Tensor w, int[] sizes, "
-      "bool reverse) -> ()";
+      "bool reverse, Tensor? reset) -> ()";
   for (const std::string cell : {"lstm", "gru"}) {
     library.def((cell + forwards).c_str());
     library.def((cell + backwards).c_str());

@@ -20,20 +20,25 @@ import torch
 from torch.autograd import Function
 from torch.nn.functional import one_hot
 
-from lstm.steps import gru_step, lstm_step, scan_packed
+from lstm.steps import gru_step, lstm_step, scan_packed, scan_reset
 
 STEPS = {"LSTM": lstm_step, "GRU": gru_step}
 
 
-def through_time(engine, kind, inputs, state, weights, sizes, reverse=False):
+def through_time(
+    engine, kind, inputs, state, weights, sizes, reverse=False, reset=None
+):
     """Run an LSTM or a GRU along a batch of sequences, like `lstm.scan_packed`.
 
     inputs: (R, D), or tokens (R), int64, in place of their one-hot vectors
     state: (h, c) or (h,), each (N, H)   weights: w_ih, w_hh, b_ih, b_hh (or None twice)
     sizes: how many sequences run at each step, a tuple that never rises
+    reset: (L, N), bool, as for `lstm.scan_reset`; nothing is then packed or in reverse
     ->   outputs (R, H); the last state, a tuple
     """
-    arguments = engine, kind, sizes, reverse, inputs, *weights, *state
+    if reset is not None:
+        reset = reset.contiguous()
+    arguments = engine, kind, sizes, reverse, reset, inputs, *weights, *state
     tensors = [t for t in (inputs, *weights, *state) if t is not None]
     if torch.is_grad_enabled() and any(t.requires_grad for t in tensors):
         outputs, *state = ThroughTime.apply(*arguments)
@@ -47,27 +52,29 @@ class ThroughTime(Function):
     """The recurrence of one layer in one direction."""
 
     @staticmethod
-    def forward(ctx, engine, kind, sizes, reverse, inputs, *weights_and_state):
-        ctx.how = engine, kind, sizes, reverse
+    def forward(ctx, engine, kind, sizes, reverse, reset, inputs, *weights_and_state):
+        ctx.how = engine, kind, sizes, reverse, reset
         ctx.spent = False
-        kept = forward(engine, kind, sizes, reverse, inputs, *weights_and_state)
+        kept = forward(*ctx.how, inputs, *weights_and_state)
         ctx.save_for_backward(inputs, *weights_and_state, *kept)
         return results(kind, sizes, reverse, *kept[1:])
 
     @staticmethod
     def backward(ctx, *slopes):
         *given, values, hidden, cells = ctx.saved_tensors
-        needed = ctx.needs_input_grad[4:]
+        none, needed = [None] * len(ctx.how), ctx.needs_input_grad[len(ctx.how) :]
         if torch.is_grad_enabled():  # the gradient is to be differentiated again
-            return None, None, None, None, *replayed(ctx.how, given, slopes, needed)
+            return *none, *replayed(ctx.how, given, slopes, needed)
         kept = values, hidden, cells
         if ctx.spent:  # a second way back: the values were overwritten by the first
             kept = forward(*ctx.how, *given)
         ctx.spent = True
-        return None, None, None, None, *backward(ctx.how, given, kept, slopes, needed)
+        return *none, *backward(ctx.how, given, kept, slopes, needed)
 
 
-def forward(engine, kind, sizes, reverse, inputs, w_ih, w_hh, b_ih, b_hh, h, c=None):
+def forward(
+    engine, kind, sizes, reverse, reset, inputs, w_ih, w_hh, b_ih, b_hh, h, c=None
+):
     """Compute all states   ->   values: (R, 4H); hidden, cells: (R + N, H)"""
     H, N, R = w_hh.shape[1], sizes[0], sum(sizes)
     values, hidden = w_hh.new_empty(R, 4 * H + engine.pad), w_hh.new_empty(R + N, H)
@@ -99,7 +106,7 @@ def forward(engine, kind, sizes, reverse, inputs, w_ih, w_hh, b_ih, b_hh, h, c=N
         cells[first : first + N] = c
     run = engine.lstm_forward if kind == "LSTM" else engine.gru_forward
     given = sums, tokens, *(few or (None, None)), last
-    run(*given, values, hidden, cells, w_hh.contiguous(), sizes, reverse)
+    run(*given, values, hidden, cells, w_hh.contiguous(), sizes, reverse, reset)
     return values, hidden, cells
 
 
@@ -120,7 +127,7 @@ def backward(how, given, kept, slopes, needed):
 
     What was kept is spent by this.
     """
-    engine, kind, sizes, reverse = how
+    engine, kind, sizes, reverse, reset = how
     inputs, w_ih, w_hh, b_ih, *_ = given
     values, hidden, cells = kept
     d = values.data  # the slopes go over the values, which autograd is not to notice
@@ -129,7 +136,7 @@ def backward(how, given, kept, slopes, needed):
     carry = d_c[0].clone() if d_c else torch.zeros_like(d_h)
     d_first = torch.empty_like(d_h)
     run = engine.lstm_backward if kind == "LSTM" else engine.gru_backward
-    states = hidden, cells, w_hh.contiguous(), sizes, reverse
+    states = hidden, cells, w_hh.contiguous(), sizes, reverse, reset
     run(d_outputs, d_h, carry, d_first, d, *states)
 
     d_inputs = d_w_ih = d_w_hh = d_b_ih = d_b_hh = None
@@ -137,7 +144,7 @@ def backward(how, given, kept, slopes, needed):
     if needed[0]:
         d_inputs = own @ (w_ih if kind == "LSTM" else w_ih.roll(H, 0))
     if needed[2]:
-        d_w_hh = engine.transposed(other, states_before(hidden, sizes, reverse))
+        d_w_hh = engine.transposed(other, states_before(hidden, sizes, reverse, reset))
     if any(needed[i] for i in (1, 3, 4)):
         d_w_ih, d_b = input_gradients(engine, inputs, d, w_ih.shape[1])
         d_w_ih, d_b_ih = d_w_ih[:K], d_b[:K]
@@ -163,15 +170,20 @@ def input_gradients(engine, inputs, d, size):
 
 def replayed(how, given, slopes, needed):
     """The gradients by autograd through the plain equations, to be differentiated."""
-    _, kind, sizes, reverse = how
+    _, kind, sizes, reverse, reset = how
     inputs, w_ih, w_hh, b_ih, b_hh, *state = given
     vectors = inputs
     if not inputs.is_floating_point():
         vectors = one_hot(inputs, w_ih.shape[1]).to(w_ih.dtype)
     weights = w_ih, w_hh, b_ih, b_hh
-    outputs, last = scan_packed(
-        STEPS[kind], vectors, tuple(state), weights, list(sizes), reverse
-    )
+    if reset is None:
+        outputs, last = scan_packed(
+            STEPS[kind], vectors, tuple(state), weights, list(sizes), reverse
+        )
+    else:
+        batch = vectors.view(len(sizes), sizes[0], -1), tuple(state), weights
+        outputs, last = scan_reset(STEPS[kind], *batch, reset)
+        outputs = outputs.flatten(0, 1)
     wanted = [
         tensor for tensor, is_needed in zip(given, needed, strict=True) if is_needed
     ]
@@ -182,9 +194,11 @@ def replayed(how, given, slopes, needed):
     return [next(found) if is_needed else None for is_needed in needed]
 
 
-def states_before(hidden, sizes, reverse):
+def states_before(hidden, sizes, reverse, reset=None):
     """The state that each row was computed from   ->   (R, H)"""
     N, R = sizes[0], sum(sizes)
+    if reset is not None:
+        return hidden[:R].masked_fill(reset.view(R, 1), 0)
     if sizes[-1] == N:
         return hidden[N:] if reverse else hidden[:R]
     return hidden.index_select(0, rows_before(sizes, reverse))

@@ -48,6 +48,29 @@ def test_one_step_in_100_or_in_20_begins_anew():
     assert 0.03 < many.float().mean() < 0.07
 
 
+@pytest.mark.parametrize("kind", ["LSTM", "GRU"])
+def test_every_way_to_begin_anew_computes_the_same_and_not_what_is_without(kind):
+    made = reset.ways(kind, SMALL)
+    without, by_calls, *others = ([t.clone() for t in run()] for run in made.values())
+    assert len(others) == 3
+    for other in others:
+        torch.testing.assert_close(other, by_calls, rtol=1e-5, atol=1e-5)
+    assert not torch.allclose(by_calls[0], without[0])
+
+
+def test_a_call_a_step_is_one_call_of_torchs_layer_for_each():
+    steps = []
+
+    class Spy(torch.nn.LSTM):
+        def forward(self, x, state):
+            steps.append(len(x))
+            return super().forward(x, state)
+
+    mask = torch.zeros(7, 2, dtype=torch.bool)
+    reset.step_by_step(Spy(3, 5), torch.randn(7, 2, 3), mask)
+    assert steps == [1] * 7
+
+
 def test_passes_take_turns_and_the_first_round_warms_up(monkeypatch):
     ran, now = [], [0.0]
     monkeypatch.setattr(reset.time, "perf_counter", lambda: now[0])
@@ -65,19 +88,24 @@ def test_passes_take_turns_and_the_first_round_warms_up(monkeypatch):
 def test_ratios_are_times_of_that_without_the_argument():
     times = {"without": 4.0, "none true": 4.2, "one in 20": 5.0}
     times = {k: {"median": v} for k, v in times.items()}
-    report = {"layers": {"lstm.LSTM": times}}
+    report = {"layers": {"lstm.LSTM": times}, "ways": {"nn.LSTM": times}}
     expected = {"without": 1, "none true": 1.05, "one in 20": 1.25}
-    assert reset.ratios(report)["lstm.LSTM"] == pytest.approx(expected)
-    last = str(reset.table(report)).splitlines()[-1]
-    assert last.split() == ["lstm.LSTM", "1.00", "1.05", "1.25"]
+    for part, name in (("layers", "lstm.LSTM"), ("ways", "nn.LSTM")):
+        assert reset.ratios(report, part)[name] == pytest.approx(expected)
+        head, *_, last = str(reset.table(report, part)).splitlines()
+        assert head.endswith("without = 1  none true  one in 20")
+        assert last.split() == [name, "1.05", "1.25"]
 
 
 def test_the_command_measures_every_layer_and_keeps_it(monkeypatch, tmp_path, capsys):
     small = functools.partial(reset.passes, shape=SMALL)
     monkeypatch.setattr(reset, "passes", small)
+    monkeypatch.setattr(reset, "SHAPES", (SMALL,))
     path = tmp_path / "found.json"
     main(["bench", "reset", "--rounds=1", "--seconds=0.001", f"--output={path}"])
-    assert "lstm.fast.GRU" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert "lstm.fast.GRU" in shown
+    assert "nn.GRU, 4 of 12 steps" in shown
     found = json.loads(path.read_text(encoding="utf-8"))
     assert found["layers"].keys() == reset.LAYERS.keys()
     assert found["shape"]["input_size"] == found["shape"]["hidden_size"]
@@ -93,5 +121,6 @@ def test_the_committed_report_names_machine_and_shape():
     assert report["machine"]["processor"]
     assert report["machine"]["date"]
     assert report["layers"].keys() == reset.LAYERS.keys()
+    assert len(report["ways"]) == 2 * len(reset.SHAPES)
     assert report["rounds"] >= 7
     assert report["shape"]["hidden_size"] == 256

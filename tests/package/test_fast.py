@@ -19,9 +19,11 @@ from lstm.fast import RUNGS, layers, operator
 from lstm.fast.eager import EAGER, has_linear
 from lstm.fast.rungs import looked_up, of_tokens
 from lstm.fast.through_time import last_rows, rows_before, through_time
+from lstm.steps import gru_step, lstm_step, scan_reset
 from tensors import randn
 
 KINDS = "LSTM", "GRU"
+STEP = {"LSTM": lstm_step, "GRU": gru_step}
 
 
 def engines():
@@ -256,6 +258,28 @@ def test_single_precision_is_as_near_to_double_as_torchs_own():
     assert mine < 1e-6
 
 
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("engine", engines())
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+def test_what_is_not_a_number_spreads_as_in_torchs_layer(
+    kind, engine, dtype, bad, monkeypatch
+):
+    way = engines()[engine]
+    monkeypatch.setattr(operator, "load", lambda: None if engine == "eager" else way)
+    theirs, ours = (getattr(module, kind)(3, 37).to(dtype) for module in (nn, fast))
+    ours.load_state_dict(theirs.state_dict())
+    x, found = torch.randn(6, 2, 3, dtype=dtype), []
+    x[2, 1, 0] = bad
+    for layer in (theirs, ours):
+        output, _ = layer(x)
+        slopes = torch.autograd.grad(output.sum(), list(layer.parameters()))
+        with torch.no_grad():  # a step alone
+            alone, _ = layer(x[2:3, 1:], layer(x[:1, 1:])[1])
+        found.append([t.isnan() for t in (output, *slopes, alone)])
+    assert_close(*found)
+
+
 # tokens
 
 
@@ -285,6 +309,68 @@ def test_look_up_is_forward_of_the_one_hot_vectors(kind, form):
             *torch.autograd.grad(scalar, list(layer.parameters())),
         ]
     assert_close(got, want)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("engine", engines())
+@pytest.mark.parametrize("sizes", [(1, 1, 5), (7, 1, 5), (60, 4, 3), (9, 33, 256)])
+@pytest.mark.parametrize("share", [0.1, 1.0])
+def test_every_engine_begins_anew_like_scan_reset_gradients_too(
+    kind, engine, sizes, share
+):
+    L, N, H = sizes
+    state = [randn(N, H) for _ in range(2 if kind == "LSTM" else 1)]
+    x, reset = randn(L, N, 3), torch.rand(L, N) < share
+    reset[-1, -1] = True
+    wide = torch.stack([reset, ~reset], -1)[..., 0]  # not in one stretch
+
+    def plainly(inputs, state, weights):
+        return scan_reset(STEP[kind], inputs, tuple(state), weights, reset)
+
+    def ours(inputs, state, weights):
+        rows, way = inputs.flatten(0, 1), engines()[engine]
+        run = through_time(way, kind, rows, state, weights, (N,) * L, reset=wide)
+        return run[0].view(L, N, H), run[1]
+
+    weights = weights_of(kind, 3, H)
+    got, want = (results(run, x, state, weights) for run in (ours, plainly))
+    assert_close(got, want, rtol=0, atol=1e-11)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("engine", engines())
+@pytest.mark.parametrize("share", [0.0, 0.3])
+def test_layers_that_are_reset_equal_the_plain_ones_and_take_the_fast_way(
+    kind, engine, share, monkeypatch
+):
+    taken, way = [], engines()[engine]
+    monkeypatch.setattr(operator, "load", lambda: None if engine == "eager" else way)
+    monkeypatch.setattr(
+        layers, "through_time", lambda *a: taken.append(a[0]) or through_time(*a)
+    )
+    found, x, reset = [], randn(5, 9, 3), torch.rand(5, 9) < share
+    quick, plain = pair(kind, num_layers=2, batch_first=True)
+    for layer in (quick, plain):
+        (slope,) = torch.autograd.grad(
+            layer(x, None, reset)[0].sin().sum(), x, create_graph=True
+        )
+        leaves = [x, *layer.parameters()]
+        again = torch.autograd.grad(slope.square().sum(), leaves)
+        found.append([slope, *again])
+    assert_close(*found)
+    assert taken == [way, way]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@torch.no_grad()
+def test_what_is_forgotten_may_be_nan(kind):
+    layer, x = getattr(fast, kind)(3, 5), torch.randn(6, 2, 3)
+    x[1, 0] = float("nan")
+    begins = torch.zeros(6, 2, dtype=torch.bool)
+    begins[3, 0] = True
+    output, _ = layer(x, None, begins)
+    assert output[1:3, 0].isnan().all()
+    assert_close(output[3:, :1], layer(x[3:, :1])[0])
 
 
 @pytest.mark.parametrize("kind", KINDS)

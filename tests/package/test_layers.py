@@ -225,7 +225,7 @@ def all_slopes(tensors, leaves):
 def test_where_nothing_is_reset_nothing_is_done(kind, monkeypatch):
     """The same numbers, and dropout draws the same."""
     layer = LAYERS[kind][0](3, 5, 2, dropout=0.5)
-    monkeypatch.setattr(lstm.pieces, "cut", None)
+    monkeypatch.setattr(lstm.layers, "scan_reset", None)
     x, found = torch.randn(7, 2, 3), []
     for reset in (None, torch.zeros(7, 2, dtype=torch.bool)):
         torch.manual_seed(0)
@@ -265,6 +265,27 @@ def test_a_lone_step_is_reset_too_and_is_as_from_zeros(kind):
     with torch.no_grad():
         assert_close(layer(x, state, yes), layer(x))
         assert_close(layer(x, state, ~yes), layer(x, state))
+
+
+@pytest.mark.parametrize("kind", LAYERS)
+def test_a_layer_that_is_reset_can_be_transformed_and_differentiated_again(kind):
+    layer, mask = LAYERS[kind][0](2, 3).double(), torch.rand(5, 2) < 0.5
+    x = randn(4, 5, 2, 2)
+    of = lambda x: layer(x, None, mask)[0]
+    assert_close(vmap(of)(x), torch.stack([of(one) for one in x]))
+    assert torch.autograd.gradgradcheck(of, x[0].detach().requires_grad_())
+
+
+@pytest.mark.parametrize("kind", LAYERS)
+def test_what_is_forgotten_may_be_nan(kind):
+    layer, x = LAYERS[kind][0](3, 5), torch.randn(6, 2, 3)
+    x[1, 0] = float("nan")
+    begins = torch.zeros(6, 2, dtype=torch.bool)
+    begins[3, 0] = True
+    output, _ = layer(x, None, begins)
+    assert output[1:3, 0].isnan().all()
+    assert output[3:].isfinite().all()
+    assert_close(output[3:, :1], layer(x[3:, :1])[0])
 
 
 @pytest.mark.parametrize("kind", LAYERS)

@@ -1,10 +1,11 @@
 """Cutting sequences at their resets: what lies where, against loops that say it."""
 
+from functools import partial
+
 import pytest
 import torch
 from hypothesis import example, given
 from hypothesis import strategies as st
-from torch.func import vmap
 from torch.testing import assert_close
 
 import lstm
@@ -85,10 +86,47 @@ def test_an_order_is_undone_by_its_inverse():
     assert torch.equal(pieces.inverse(order)[order], torch.arange(50))
 
 
+# a layer that takes packed sequences, and its pieces
+
+
+def leaves_of(state):
+    return (state,) if isinstance(state, torch.Tensor) else tuple(state)
+
+
 @pytest.mark.parametrize("kind", ["LSTM", "GRU"])
-def test_a_layer_that_is_reset_can_be_transformed_and_differentiated_again(kind):
-    layer, mask = getattr(lstm, kind)(2, 3).double(), torch.rand(5, 2) < 0.5
-    x = randn(4, 5, 2, 2)
-    of = lambda x: layer(x, None, mask)[0]
-    assert_close(vmap(of)(x), torch.stack([of(one) for one in x]))
-    assert torch.autograd.gradgradcheck(of, x[0].detach().requires_grad_())
+@pytest.mark.parametrize("batch_first", [False, True])
+@pytest.mark.parametrize("given", [False, True])
+def test_torchs_layer_in_pieces_equals_ours_that_is_reset(kind, batch_first, given):
+    torch.manual_seed(0)
+    options = {"num_layers": 2, "batch_first": batch_first}
+    theirs = getattr(torch.nn, kind)(3, 5, **options).double()
+    ours = getattr(lstm, kind)(3, 5, **options).double()
+    ours.load_state_dict(theirs.state_dict())
+    x, mask = randn(4, 7, 3), torch.rand(4, 7) < 0.3
+    state = [randn(2, 4 if batch_first else 7, 5) for _ in range(2)]
+    hx = (tuple(state) if kind == "LSTM" else state[0]) if given else None
+    found = []
+    for layer, run in ((ours, ours), (theirs, partial(pieces.run, theirs))):
+        output, last = run(x, hx, mask)
+        assert type(last) is (tuple if kind == "LSTM" else torch.Tensor)
+        results = output, *leaves_of(last)
+        leaves = [x, *layer.parameters(), *(leaves_of(hx) if given else ())]
+        found.append([*results, *gradients(results, leaves)])
+    assert_close(*found, rtol=0, atol=1e-12)
+
+
+def test_without_a_reset_the_layer_runs_as_it_is():
+    layer, x = torch.nn.LSTM(3, 5), torch.randn(7, 2, 3)
+    got, want = pieces.run(layer, x, None, torch.zeros(7, 2).bool()), layer(x)
+    assert_close(got, want, rtol=0, atol=0)
+
+
+def test_what_cannot_be_cut_is_refused():
+    layer, both = torch.nn.LSTM(3, 5), torch.nn.LSTM(3, 5, bidirectional=True)
+    x, mask = torch.zeros(7, 2, 3), torch.ones(7, 2).bool()
+    with pytest.raises(ValueError, match=r"\(L, N, D\), got \(7, 3\)"):
+        pieces.run(layer, x[:, 0], None, mask[:, 0])
+    with pytest.raises(RuntimeError, match=r"expected shape \(7, 2\), got \(2, 7\)"):
+        pieces.run(layer, x, None, mask.T)
+    with pytest.raises(ValueError, match="bidirectional=True"):
+        pieces.run(both, x, None, mask)

@@ -1,5 +1,7 @@
 """The equations against torch's cells and layers, in float64, gradients too."""
 
+import itertools
+
 import pytest
 import torch
 from torch import nn
@@ -13,7 +15,9 @@ from lstm import (
     rnn_step,
     scan,
     scan_packed,
+    scan_reset,
 )
+from lstm.steps import beginnings, forget
 from tensors import gradients, randn
 
 STEPS = {  # the step, torch's cell and layer, and how many tensors a state has
@@ -92,6 +96,34 @@ def test_a_packed_batch_is_each_of_its_sequences_alone(kind, reverse):
         alone, end = scan(step, x[:length, n : n + 1], own, weights, reverse)
         assert_close(torch.stack([steps[t][n] for t in range(length)]), alone[:, 0])
         assert_close(tuple(s[n : n + 1] for s in last), end)
+
+
+@pytest.mark.parametrize("kind", STEPS)
+def test_a_sequence_that_begins_anew_is_runs_of_its_own(kind):
+    step, _, layer, states = STEPS[kind]
+    weights, x = layer(3, 5).double().all_weights[0], randn(6, 3, 3)
+    state = tuple(randn(3, 5) for _ in range(states))
+    reset = torch.zeros(6, 3, dtype=torch.bool)
+    reset[0, 1] = reset[2, 0] = reset[2, 1] = reset[5, 1] = True
+    outputs, last = scan_reset(step, x, state, weights, reset)
+    zeros = tuple(torch.zeros_like(s[:1]) for s in state)
+    for n, cuts in enumerate(([0, 2, 6], [0, 2, 5, 6], [0, 6])):
+        end = tuple(s[n : n + 1] for s in state)
+        for a, b in itertools.pairwise(cuts):
+            start = zeros if reset[a, n] else end
+            alone, end = scan(step, x[a:b, n : n + 1], start, weights)
+            assert_close(outputs[a:b, n], alone[:, 0])
+        assert_close(tuple(s[n : n + 1] for s in last), end)
+
+
+def test_who_begins_at_each_step_and_what_is_forgotten():
+    reset = torch.tensor([[0, 0, 0], [1, 0, 1], [0, 1, 0]]).bool()
+    assert [begin.tolist() for begin in beginnings(reset)] == [[], [0, 2], [1]]
+    state = torch.ones(3, 2), torch.ones(3, 4)
+    assert forget(state, torch.tensor([], dtype=torch.int64)) is state
+    h, c = forget(state, torch.tensor([0, 2]))
+    assert h.tolist() == [[0, 0], [1, 1], [0, 0]]
+    assert c.any(1).tolist() == [False, True, False]
 
 
 @pytest.mark.parametrize("bias", [True, False])

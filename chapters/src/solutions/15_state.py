@@ -149,7 +149,7 @@ r"""
 
 `pieces.first_states` gives each piece its sequence's state, or zeros. For a learned
 state we put that in the place of the zeros: where `origin` is $N$. Everything else is
-as in `lstm.LSTM`: gather, run the packed path, put back.
+as in `pieces.run`: gather, run the packed batch, put back.
 """
 
 
