@@ -373,8 +373,8 @@ bench.reset.table(report, "ways")
 # %%
 #| check: >-
 #|   In pieces is faster than a call a step, for an LSTM in long sequences five times and
-#|   more; a GRU in long sequences is faster in pieces than without resets; `lstm.fast`
-#|   is the fastest of all ways in each row.
+#|   more; a GRU in long sequences is faster in pieces than without resets; our fast
+#|   layers are the fastest of all ways in each row.
 ways = bench.reset.ratios(report, "ways")
 assert all(way["pieces"] < way["a call a step"] for way in ways.values())
 long = {kind: ways[f"nn.{kind}, 4 of 280 steps"] for kind in ("LSTM", "GRU")}

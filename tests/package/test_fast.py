@@ -280,6 +280,23 @@ def test_what_is_not_a_number_spreads_as_in_torchs_layer(
     assert_close(*found)
 
 
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_no_gate_swallows_what_is_not_a_number(kind, dtype):
+    H = 37
+    theirs, ours = (getattr(module, kind)(3, H).to(dtype) for module in (nn, fast))
+    x = torch.randn(1, 2, 3, dtype=dtype)
+    for gate in range(len(theirs.bias_ih_l0) // H):
+        found = []
+        for layer in (theirs, ours):
+            bias = torch.zeros_like(layer.bias_ih_l0)
+            bias[gate * H + 3] = float("nan")
+            output, _ = functional_call(layer, {"bias_ih_l0": bias}, (x,))
+            found.append(output.isnan())
+        assert_close(*found)
+        assert found[0].any(dim=(0, 1)).nonzero().flatten().tolist() == [3]
+
+
 # tokens
 
 
