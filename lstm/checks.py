@@ -83,7 +83,8 @@ def layer_reset(layer, given, reset):
     """Check where sequences begin anew; torch has no such argument, nor words for it.
 
     Raises TypeError for what is no Tensor of bool; ValueError with a PackedSequence or
-    a bidirectional layer; RuntimeError for another shape or device than the input's.
+    a bidirectional layer; RuntimeError for another shape or device than the input's,
+    and while the layer is traced.
     """
     of_type("reset", reset, Tensor, "Tensor of bool")
     if reset.dtype != torch.bool:
@@ -98,9 +99,25 @@ def layer_reset(layer, given, reset):
     if reset.shape != given.shape[:-1]:
         sentence = "reset must have one truth value for each step of each sequence"
         raise misfit(sentence, tuple(given.shape[:-1]), reset)
+    if torch.jit.is_tracing():
+        why = "the trace would begin anew where this one does, whatever it is given"
+        raise RuntimeError(f"a layer cannot be traced with a reset: {why}")
     if reset.device != given.device:
         found = f"found input at {given.device} and reset at {reset.device}"
         raise RuntimeError(f"Input and reset are not at the same device, {found}")
+
+
+def layer_pieces(layer, x, state):
+    """Check what a layer of torch's is to run in pieces, which it would see in part."""
+    if x.shape[-1] != layer.input_size:
+        sentence = "input.size(-1) must be equal to input_size. Expected"
+        wanted = f"(..., {layer.input_size})"
+        raise misfit(f"{sentence} {layer.input_size}, got {x.shape[-1]}", wanted, x)
+    N = x.shape[0 if layer.batch_first else 1]
+    for tensor in () if state is None else states(layer.mode, state):
+        if tensor.dim() != 3 or tensor.shape[1] != N:
+            sentence = "the state must be that of each sequence"
+            raise misfit(sentence, f"(layers, {N}, units)", tensor)
 
 
 def packing(packed):

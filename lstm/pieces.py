@@ -42,14 +42,16 @@ def run(layer, x, state, reset):
     x: (L, N, D), or (N, L, D) if layer.batch_first   state: as the layer takes it, or
     None for zeros   reset: bool, with the axes of x but the last; true where a sequence
     begins, with zeros   ->   output, with the axes of x; the last state
-    Raises ValueError for an x without batch axis, and what `lstm.LSTM` raises for a
-    reset that it refuses: see `lstm.checks.layer_reset`.
+    Raises ValueError for an x without batch axis, and what `lstm.LSTM` raises for an x,
+    a state or a reset that it refuses: see `lstm.checks`.
     """
+    checks.of_type("x", x, (Tensor, PackedSequence), "Tensor")
     checks.layer_reset(layer, x, reset)
     if x.dim() != 3:
         raise ValueError(f"x should have a batch axis, (L, N, D), got {tuple(x.shape)}")
     if not reset.any():
         return layer(x, state)
+    checks.layer_pieces(layer, x, state)
     turn = (lambda t: t.transpose(0, 1)) if layer.batch_first else (lambda t: t)
     inputs, begins = turn(x), turn(reset)
     found = cut(begins)

@@ -24,7 +24,7 @@ COPIED = "lstm", "tests/package", "tests/conftest.py", "pyproject.toml", "confte
 # the tests of lstm/models.py are test_models.py, and so on, but for
 OTHER_TESTS = {
     "lstm/cells.py": ("test_cells.py", "test_layer_errors.py"),
-    "lstm/checks.py": ("test_layer_errors.py", "test_shapes.py"),
+    "lstm/checks.py": ("test_layer_errors.py", "test_shapes.py", "test_pieces.py"),
     **{
         f"lstm/fast/{name}": ("test_fast.py",)
         for name in (

@@ -17,10 +17,10 @@ r"""
 the others. And, with the same plain layer, three things that a fused kernel refuses or
 does by a loop: gradients of single samples, a hundred models in one run, and curvature.
 
-**What you will learn.** How a state is forgotten in the loop, how without a loop of
-one's own, and what either costs. What a stream loses when its state is thrown away at each window,
+**What you will learn.** How to forget a state inside the loop, how to do it without a
+loop of your own, and what each costs. What a stream loses when its state is thrown away at each window,
 what burn-in brings back, and what a state that is carried too far does. What it takes
-to train with differential privacy, and what is honest to say of it. And which of these
+to train with differential privacy, and what may honestly be said of it. And which of these
 things `nn.LSTM` of your version of PyTorch can do: the chapter asks it.
 
 **What you need.** Section 5.2 for carrying a state, section 5.9 for packing. The
@@ -337,11 +337,11 @@ assert all(value < 1e-12 for value in apart.values())
 # %% [markdown]
 r"""
 What does it cost? The usual shape of this book, 32 sequences of 35 steps, 256 inputs
-and 256 units, forward and backward, once without the argument, once with a mask that is
-false everywhere, and with a reset at about one step in a hundred and in twenty. The
-four take turns, so that a busy machine slows all of them down alike. A cell of a
-chapter is too short for differences of a few hundredths; `make bench WHAT=reset`
-measures for three minutes, and what it found is kept beside the package:
+and 256 units, and once with 16 of either; forward and backward, without the argument,
+with a mask that is false everywhere, and with a reset at about one step in a hundred
+and in twenty. The four take turns, so that a busy machine slows all of them down alike.
+A cell of a chapter is too short for differences of a few hundredths; `make bench
+WHAT=reset` measures for six minutes, and what it found is kept beside the package:
 """
 
 # %%
@@ -353,62 +353,94 @@ bench.reset.table(report)
 
 # %%
 #| check: >-
-#|   A mask without a reset costs nothing to speak of, and resets, few or many, at most
-#|   a twentieth.
+#|   With 256 units a mask without a reset costs nothing to speak of, and resets, few or
+#|   many, at most a twentieth; with 16 units at most a third.
 cost = bench.reset.ratios(report)
-assert all(0.97 < ratio["none true"] < 1.03 for ratio in cost.values())
-assert max(max(ratio.values()) for ratio in cost.values()) < 1.05
+large = [ratio for name, ratio in cost.items() if name.endswith(" 256 units")]
+assert all(0.97 < ratio["none true"] < 1.03 for ratio in large)
+assert len(large) == 4
+assert max(round(max(ratio.values()), 2) for ratio in large) <= 1.05
+assert max(max(ratio.values()) for ratio in cost.values()) < 4 / 3
 
 # %% [markdown]
 r"""
-At most a twentieth, then. And the ways round `nn.LSTM`? Again against one call of it
-without resets, with a reset at one step in twenty: a call for each step, with the state
-forgotten between two of them (exercise 3); in pieces; and for comparison our layers.
-Once more with the same number of steps in few and long sequences, 4 of 280:
+At most a twentieth, then, in a network of some size; in a small one, where every small
+operation counts, more. And the ways round `nn.LSTM` and `nn.GRU`? Again each against
+one call of PyTorch's layer without resets, and with a reset at one step in twenty: a
+call for each step, with the state forgotten between two of them (exercise 3); in
+pieces; and for comparison our layers. Once for 32 sequences of 35 steps, once for as
+many steps in few and long sequences, 4 of 280. The last row has no resets, but oneDNN
+is switched off:
 """
 
 # %%
-bench.reset.table(report, "ways")
+bench.reset.table_of_ways(report)
 
 # %%
 #| check: >-
-#|   In pieces is faster than a call a step, for an LSTM in long sequences five times and
-#|   more; a GRU in long sequences is faster in pieces than without resets; our fast
-#|   layers are the fastest of all ways in each row.
+#|   In pieces is faster than a call for each step, for an LSTM in long sequences five
+#|   times and more; a GRU in long sequences is faster in pieces than without resets; our
+#|   fast layers are the fastest of all ways for each shape.
 ways = bench.reset.ratios(report, "ways")
-assert all(way["pieces"] < way["a call a step"] for way in ways.values())
-long = {kind: ways[f"nn.{kind}, 4 of 280 steps"] for kind in ("LSTM", "GRU")}
-assert long["LSTM"]["a call a step"] > 5 * long["LSTM"]["pieces"]
-assert long["GRU"]["pieces"] < 0.9
-for way in ways.values():
-    assert way["lstm.fast"] < min(way["a call a step"], way["pieces"], way["lstm"])
-
-# %%
-torch.manual_seed(0)
-for N, L in ((32, 35), (4, 280)):
-    longest = len(cut(torch.rand(L, N) < 1 / 20).batch_sizes)
-    print(f"{N:2} sequences of {L:3} steps: the longest piece has {longest}")
+assert all(way["in pieces"] < way["a call for each step"] for way in ways.values())
+of_lstm, of_gru = (ways[f"{kind}, 4 of 280"] for kind in ("LSTM", "GRU"))
+assert of_lstm["a call for each step"] > 5 * of_lstm["in pieces"]
+assert of_gru["in pieces"] < 0.9
+others = "a call for each step", "in pieces", "lstm"
+assert all(
+    way["lstm.fast"] < min(way[name] for name in others) for way in ways.values()
+)
 
 # %% [markdown]
 r"""
-In pieces the loop is as long as the longest of them. In 32 short sequences some piece
-is a whole sequence, and nothing is saved; in long ones the way is a third, and a GRU is
-done sooner than without resets. An LSTM has something to lose as well: on a CPU a
-packed batch does not go to oneDNN's kernel but to the plain loop (section 6.7), which a
-GRU runs in anyway. So in PyTorch alone, take pieces rather than single steps; and where
-`lstm.fast` runs, its `reset`.
+Why do pieces cost an LSTM two and three times the call without resets, and a GRU a
+sixth more, or even less than without? On a CPU `nn.LSTM` is handed to oneDNN, but not a packed batch, and
+a GRU never (section 6.7). So we take oneDNN away from the call without resets as well,
+and compare with that:
+"""
 
-Errors name what was given. A mask of the wrong axes, of numbers, for a packed batch or
-for two directions is refused:
+# %%
+for shape in bench.reset.SHAPES:
+    N, L = shape.batch, shape.length
+    longest = len(cut(bench.reset.mask(shape)).batch_sizes)
+    print(f"{N} sequences of {L} steps, the longest piece of {longest}; in pieces over")
+    for kind in ("LSTM", "GRU"):
+        way = ways[f"{kind}, {N} of {L}"]
+        ratio = way["in pieces"] / way["without, oneDNN off"]
+        print(f"  the plain loop without resets, {kind:4}: {ratio:.1f}")
+
+# %%
+#| check: >-
+#|   Against the plain loop the two kinds of layer agree: pieces cost more in short
+#|   sequences, and less in long ones.
+over = {n: way["in pieces"] / way["without, oneDNN off"] for n, way in ways.items()}
+assert all(1 < over[f"{kind}, 32 of 35"] < 1.6 for kind in ("LSTM", "GRU"))
+assert all(0.5 < over[f"{kind}, 4 of 280"] < 0.9 for kind in ("LSTM", "GRU"))
+
+# %% [markdown]
+r"""
+Without oneDNN the two are alike. In 32 short sequences some piece is a whole sequence:
+the loop is no shorter, and packing and unpacking come on top. In 4 long ones the loop
+is a quarter as long, which is worth more than that costs. So in PyTorch alone, take
+pieces rather than single steps; and where `lstm.fast` runs, its `reset`.
+
+Errors name what was given. A mask is refused if its axes are wrong or if it holds
+numbers, and so is any mask for two directions or a packed batch:
 """
 
 # %%
 small, two = lstm.LSTM(3, 5), lstm.LSTM(3, 5, bidirectional=True)
 inputs, mask = torch.zeros(7, 2, 3), torch.zeros(7, 2, dtype=torch.bool)
 said = []
-for layer, given in ((small, mask.T), (small, mask.float()), (two, mask)):
+packed = nn.utils.rnn.pack_padded_sequence(inputs, [7, 7])
+for layer, given, begins in (
+    (small, inputs, mask.T),
+    (small, inputs, mask.float()),
+    (two, inputs, mask),
+    (small, packed, mask),
+):
     try:
-        layer(inputs, None, given)
+        layer(given, None, begins)
     except (TypeError, ValueError, RuntimeError) as error:
         said.append(f"{type(error).__name__}: {error}")
         print(shorten(said[-1], 84, placeholder=" …"))
@@ -432,17 +464,7 @@ Now a stream in which the state matters. At each step a symbol comes: mostly not
 now and then, with probability 1/15, a mark that says 0 or 1. Asked at every step is the
 last mark *of this episode*, or "none yet". Episodes begin with probability 1/40, and
 nothing in the symbols shows it; only the mask does. Thirty-two such streams are read in
-windows of ten steps. A mark lies fifteen steps back on average: longer than a window.
-
-Five ways to do it:
-
-- **from zeros**: each window begins with a state of zeros;
-- **burn-in**: before each window the network reads the ten, or forty, steps before it,
-  without a gradient, only to bring its state up to date ([Kapturowski et al.,
-  2019](https://openreview.net/forum?id=r1lyTjAqYX), do so where windows come out of a
-  store in no order);
-- **carried**: the state of the last window, detached: its value goes on, the gradient
-  ends (section 5.2); without `reset`, and with it.
+windows of ten steps, and many a mark lies before the window in which it is asked about:
 """
 
 # %%
@@ -464,6 +486,45 @@ def stream(length, seed, count=32):
     return symbols, begins, torch.stack(answers)
 
 
+def steps_back(symbols, answers):
+    """How far back the mark of each answer lies, (length, count); -1 without one."""
+    now = torch.arange(len(symbols))[:, None]
+    last = torch.where(symbols > 0, now, 0).cummax(0).values
+    return torch.where(answers > 0, now - last, -1)
+
+
+training, other = stream(BEFORE + 2_000, seed=0), stream(BEFORE + 1_000, seed=1)
+symbols, begins, answers = (part[BEFORE:] for part in other)
+back = steps_back(symbols, answers)
+asked = back[back >= 0]
+place = torch.arange(len(back))[:, None] % WINDOW  # in its window
+outside = (back > place)[back >= 0].float().mean().item()
+print(f"answers with a mark: {len(asked) / back.numel():.0%} of {back.numel():,}")
+print(
+    f"  which lies {asked.float().mean():.1f} steps back on average, {asked.max()} at most"
+)
+print(f"  and before its window: {outside:.0%}")
+
+# %%
+#| check: >-
+#|   Of the marks that are asked about more than half lie before the window.
+assert 0.55 < outside < 0.7
+
+# %% [markdown]
+r"""
+Five ways to do it:
+
+- **from zeros**: each window begins with a state of zeros;
+- **burn-in**: before each window the network reads the ten, or forty, steps before it,
+  without a gradient, only to bring its state up to date ([Kapturowski et al.,
+  2019](https://openreview.net/forum?id=r1lyTjAqYX), do so where windows come out of a
+  store in no order);
+- **carried**: the state of the last window, detached: its value goes on, the gradient
+  ends (section 5.2); without `reset`, and with it.
+"""
+
+
+# %%
 class Listener(nn.Module):
     def __init__(self, seed):
         super().__init__()
@@ -505,7 +566,6 @@ ways = {
     "carried, not reset": {"carry": True, "reset": False},
     "carried and reset": {"carry": True},
 }
-training, other = stream(BEFORE + 2_000, seed=0), stream(BEFORE + 1_000, seed=1)
 reached = {}
 for way, how in ways.items():
     for rate in (0.01, 0.03):
@@ -543,14 +603,38 @@ r"""
 Two hundred updates a run, two learning rates, three seeds. From zeros the network
 cannot know what was said before the window, and no training helps. Each step of burn-in
 buys back what lies within it, at the price of reading it again for every window: forty
-steps before ten are four fifths of the work. A carried state knows all of it for
+steps before ten are four fifths of what is read. A carried state knows all of it for
 nothing. But carried *too far* it is worse than a burn-in: it brings marks of an episode
 that is over, and the network has no way to see that. (The symbols do not show it. In
 data where something does, a network may learn to forget by itself.)
 
-Note what the gradient did not need. It ends at the window, ten steps back at most, and
-yet what was learned reaches over whole episodes: to keep a mark for nine steps and to
-keep it for fifty is done by the same open forget gate. Where the *link* between cause
+Note what the gradient did not need. It ends at the window, ten steps back at most. Does
+what was learned end there, too? The last model of the loop above, which carries and
+resets, by how far back the mark lies:
+"""
+
+# %% tags=["nbval-ignore-output"]
+with torch.no_grad():
+    scores, _ = model(symbols, None, begins)
+hit = scores.argmax(-1) == answers
+by_age = {}
+for low, high in ((0, 9), (10, 24), (25, 49), (50, 200)):
+    among = (low <= back) & (back <= high)
+    by_age[low] = hit[among].float().mean().item()
+    print(
+        f"{low:2} to {high:3} steps: {among.sum():6,} answers, right {by_age[low]:.3f}"
+    )
+
+# %%
+#| check: >-
+#|   Marks of ten to forty-nine steps back, too, are answered rightly, all but 1 in 50;
+#|   beyond that more than nine in ten.
+assert min(by_age[low] for low in (0, 10, 25)) > 0.98
+assert by_age[50] > 0.9
+
+# %% [markdown]
+r"""
+No: what was learned within ten steps holds for fifty. Where the *link* between cause
 and answer must be found across more than a window, a detached state does not help;
 section 7.11 is about that.
 
@@ -633,7 +717,7 @@ assert any(any(r.values()) for (n, _), r in first_words.items() if n.startswith(
 # %% [markdown]
 r"""
 So "`nn.LSTM` cannot" is too short a sentence. In 32 bits on a CPU it is oneDNN's
-kernel: gradients of samples come out right, by a loop behind the scenes; the Hessian's
+kernel: gradients of samples come out, by a loop behind the scenes; the Hessian's
 product does not come at all. In 64 bits, and for the GRU, PyTorch's own loop in C++
 runs: that can be differentiated along a direction, but its backward pass writes in
 place, and stumbles over samples. Outputs of many models, without a gradient, are
@@ -869,7 +953,8 @@ assert 0 < good[-2] < SEEDS
 
 # %% [markdown]
 r"""
-A hundred points for the price of a few runs, and a picture that one run cannot give. In
+A hundred points for the price of fewer than ten runs, and a picture that one run cannot
+give. In
 the middle all seeds learn, or all but one, over a factor of ten in the rate. On the
 flanks the seed decides: whoever compares two models there, by one seed at one rate,
 compares two tickets of a lottery. That is why this book asks for sweeps and seeds.
@@ -1015,7 +1100,10 @@ and two runs are no proof that curvature is what fails at the highest rates.
   state to carry; and a state that was computed by older weights is stale, which a slow
   learner forgives.
 - **The price elsewhere.** Two cores, a GPU, other shapes: measure. On a GPU, to look
-  whether any reset is true waits for the device once a call.
+  where resets are true waits for the device: once a call, and twice in every layer.
+- **Tracing.** The layer looks at the mask while it runs, so a trace would keep the mask
+  that it was made with: `torch.jit.trace` is refused, and `vmap` can run over anything
+  but the mask.
 - **Privacy in practice**, beyond (15.2) and the sentences behind it.
 - **That `vmap` is always faster.** A hundred large models gain nothing: one of them
   fills the machine.
@@ -1023,7 +1111,8 @@ and two runs are no proof that curvature is what fails at the highest rates.
 ## Summary
 
 - A layer with its own loop forgets in it: a batch with resets equals separate runs
-  within $10^{-12}$, every gradient included, for at most a twentieth of the time.
+  within $10^{-12}$, every gradient included, for at most a twentieth of the time with
+  256 units.
 - What lies between two resets is a sequence of its own. So `nn.LSTM` can be reset, too:
   cut, packed, and put back.
 - On a stream whose episodes end unseen, a carried state with resets answers all but

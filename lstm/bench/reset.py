@@ -7,7 +7,11 @@ them. What differs by hundredths is seen only if all meet the same moods of a ma
 """
 
 import json
+import random
+import statistics
 import time
+from dataclasses import replace
+from operator import truediv
 
 import torch
 from torch import nn
@@ -28,6 +32,10 @@ LAYERS = {
 }
 EVERY = 100, 20  # one step in so many begins anew
 SHAPES = TEXT, Task(4, 280, 28, 256, "tokens/s")  # as many steps, in few long sequences
+SIZES = (
+    TEXT.hidden_size,
+    16,
+)  # of our layers: the usual one, and a network of chapter 15
 COMMITTED = RESULTS / "reset/cpu-2-threads.json"
 
 
@@ -52,10 +60,9 @@ def ways(kind, shape=TEXT):
 
     kind: "LSTM" or "GRU"; all have the same weights   ->   {way: function}
     """
-    torch.manual_seed(0)
-    size = shape.length, shape.batch
-    x = torch.randn(*size, shape.hidden_size, requires_grad=True)
-    slope, reset = torch.randn_like(x), torch.rand(size) < 1 / EVERY[-1]
+    reset = mask(shape)
+    x = torch.randn(*reset.shape, shape.hidden_size, requires_grad=True)
+    slope = torch.randn_like(x)
     made = [
         getattr(module, kind)(shape.hidden_size, shape.hidden_size)
         for module in (nn, layers, quick)
@@ -65,15 +72,35 @@ def ways(kind, shape=TEXT):
         ours.load_state_dict(theirs.state_dict())
     runs = {
         "without": (theirs, lambda x: theirs(x)[0]),
-        "a call a step": (theirs, lambda x: step_by_step(theirs, x, reset)),
-        "pieces": (theirs, lambda x: pieces.run(theirs, x, None, reset)[0]),
+        "a call for each step": (theirs, lambda x: step_by_step(theirs, x, reset)),
+        "in pieces": (theirs, lambda x: pieces.run(theirs, x, None, reset)[0]),
         "lstm": (plain, lambda x: plain(x, None, reset)[0]),
         "lstm.fast": (fast_one, lambda x: fast_one(x, None, reset)[0]),
     }
-    return {
+    made = {
         name: one_pass(run, x, [x, *layer.parameters()], slope)
         for name, (layer, run) in runs.items()
     }
+    return made | {"without, oneDNN off": without_onednn(made["without"])}
+
+
+def without_onednn(run):
+    """A function that runs what another does, oneDNN switched off."""
+
+    def plainly():
+        before, torch.backends.mkldnn.enabled = torch.backends.mkldnn.enabled, False
+        try:
+            return run()
+        finally:
+            torch.backends.mkldnn.enabled = before
+
+    return plainly
+
+
+def mask(shape):
+    """Where sequences begin anew in `ways`: at one step in 20.   ->   (L, N), bool"""
+    torch.manual_seed(0)
+    return torch.rand(shape.length, shape.batch) < 1 / EVERY[-1]
 
 
 def step_by_step(layer, x, reset):
@@ -94,22 +121,31 @@ def step_by_step(layer, x, reset):
 
 
 def measure(passes, rounds, seconds):
-    """Time passes in turns.   ->   {name: {median, low, high}} in milliseconds
+    """Time passes in turns.   ->   {name: {median, low, high, ratio}}
 
-    seconds: the length of a round, for each of them; the first round warms up
+    seconds: the length of a round, for each of them; the first round warms up. Times
+    are those of single passes, in milliseconds. The ratio is the median of the ratios
+    to the first pass within a turn: what slows a machine for a while slows down both.
     """
-    found = {name: [] for name in passes}
+    found, names = {name: [] for name in passes}, [*passes]
+    order = random.Random(0)
     for n in range(rounds + 1):
-        spent, turns = dict.fromkeys(passes, 0.0), 0
-        while not turns or sum(spent.values()) < seconds * len(passes):
-            turns += 1
-            for name, one in passes.items():
+        spent = 0.0
+        while not spent or spent < seconds * len(passes):
+            order.shuffle(names)  # nobody always follows the same
+            for name in names:
                 start = time.perf_counter()
-                one()
-                spent[name] += time.perf_counter() - start
-        for name in passes if n else ():
-            found[name].append(1e3 * spent[name] / turns)
-    return {name: fast.spread(values) for name, values in found.items()}
+                passes[name]()
+                took = time.perf_counter() - start
+                spent += took
+                if n > 0:
+                    found[name].append(1e3 * took)
+    first = next(iter(found.values()))
+    ratio = {
+        name: statistics.median(map(truediv, values, first))
+        for name, values in found.items()
+    }
+    return {k: fast.spread(v) | {"ratio": ratio[k]} for k, v in found.items()}
 
 
 def run(rounds=9, seconds=SECONDS):
@@ -119,9 +155,17 @@ def run(rounds=9, seconds=SECONDS):
     shape = vars(TEXT) | {"input_size": TEXT.hidden_size}
     report = {"machine": told, "rounds": rounds, "seconds": seconds}
     report |= {"shape": shape, "layers": {}, "ways": {}}
-    compared = [("layers", name, passes(kind)) for name, kind in LAYERS.items()]
+    compared = [
+        (
+            "layers",
+            f"{name}, {size} units",
+            passes(kind, replace(TEXT, hidden_size=size)),
+        )
+        for size in SIZES
+        for name, kind in LAYERS.items()
+    ]
     compared += [
-        ("ways", f"nn.{kind}, {s.batch} of {s.length} steps", ways(kind, s))
+        ("ways", f"{kind}, {s.batch} of {s.length}", ways(kind, s))
         for kind in ("LSTM", "GRU")
         for s in SHAPES
     ]
@@ -141,14 +185,22 @@ def ratios(report, part="layers"):
     part: "layers", of ours what is given; or "ways", of torch's how it is done
     """
     return {
-        name: {k: t["median"] / times["without"]["median"] for k, t in times.items()}
+        name: {k: t["ratio"] for k, t in times.items()}
         for name, times in report[part].items()
     }
 
 
-def table(report, part="layers"):
-    """The ratios of a part, row by row."""
-    found = ratios(report, part)
+def table(report):
+    """Our layers' ratios: a row for each of them."""
+    found = ratios(report)
     head = "time of a pass; without = 1", *[*next(iter(found.values()))][1:]
     rows = [(k, *(f"{x:.2f}" for x in [*v.values()][1:])) for k, v in found.items()]
     return Table(head, rows)
+
+
+def table_of_ways(report):
+    """The ratios to torch's layer: a row for each way, a column for each shape."""
+    found = ratios(report, "ways")
+    names = [*next(iter(found.values()))][1:]
+    rows = [(name, *(f"{v[name]:.2f}" for v in found.values())) for name in names]
+    return Table(("time; nn's without = 1", *found), rows)

@@ -48,8 +48,8 @@ def bench_fast(args):
 def bench_reset(args):
     """The price of a reset."""
     report = bench.reset.run(args.rounds, args.seconds)
-    for part in ("layers", "ways"):
-        print(bench.reset.table(report, part), end="\n\n")
+    for table in (bench.reset.table(report), bench.reset.table_of_ways(report)):
+        print(table, end="\n\n")
     return report
 
 

@@ -1,6 +1,5 @@
 """The price of a reset: what is timed is what is said, and what is told of it."""
 
-import functools
 import json
 
 import pytest
@@ -9,6 +8,12 @@ import torch
 from lstm.bench import reset
 from lstm.bench.steps import Task
 from lstm.command import main
+
+
+def names():
+    """The layers that are measured, in each size."""
+    return {f"{name}, {size} units" for name in reset.LAYERS for size in reset.SIZES}
+
 
 SMALL = Task(batch=4, length=12, input_size=3, hidden_size=5, unit="")
 
@@ -51,14 +56,25 @@ def test_one_step_in_100_or_in_20_begins_anew():
 @pytest.mark.parametrize("kind", ["LSTM", "GRU"])
 def test_every_way_to_begin_anew_computes_the_same_and_not_what_is_without(kind):
     made = reset.ways(kind, SMALL)
-    without, by_calls, *others = ([t.clone() for t in run()] for run in made.values())
-    assert len(others) == 3
-    for other in others:
+    results = {name: [t.clone() for t in run()] for name, run in made.items()}
+    without, by_calls = results.pop("without"), results.pop("a call for each step")
+    torch.testing.assert_close(results.pop("without, oneDNN off"), without)
+    assert len(results) == 3
+    for other in results.values():
         torch.testing.assert_close(other, by_calls, rtol=1e-5, atol=1e-5)
     assert not torch.allclose(by_calls[0], without[0])
 
 
-def test_a_call_a_step_is_one_call_of_torchs_layer_for_each():
+def test_onednn_is_off_and_then_as_it_was():
+    flags = torch.backends.mkldnn
+    assert flags.enabled
+    assert reset.without_onednn(lambda: flags.enabled)() is False
+    with pytest.raises(ZeroDivisionError):
+        reset.without_onednn(lambda: 1 / 0)()
+    assert flags.enabled
+
+
+def test_a_call_for_each_step_is_one_call_of_torchs_layer_for_each():
     steps = []
 
     class Spy(torch.nn.LSTM):
@@ -81,33 +97,35 @@ def test_passes_take_turns_and_the_first_round_warms_up(monkeypatch):
 
     passes = {"a": lambda: one("a", 0.25), "b": lambda: one("b", 0.5)}
     found = reset.measure(passes, rounds=1, seconds=0.75)
-    assert "".join(ran) == "ab" * (1 + 2)
+    assert [sorted(ran[n : n + 2]) for n in (0, 2, 4)] == [["a", "b"]] * (1 + 2)
+    assert len(ran) == 6
     assert [found[k]["median"] for k in "ab"] == [250, 500]
+    assert [found[k]["ratio"] for k in "ab"] == [1, 2]
 
 
 def test_ratios_are_times_of_that_without_the_argument():
-    times = {"without": 4.0, "none true": 4.2, "one in 20": 5.0}
-    times = {k: {"median": v} for k, v in times.items()}
-    report = {"layers": {"lstm.LSTM": times}, "ways": {"nn.LSTM": times}}
+    times = {"without": 1.0, "none true": 1.05, "one in 20": 1.25}
+    times = {k: {"ratio": v} for k, v in times.items()}
+    report = {"layers": {"lstm.LSTM": times}, "ways": {"LSTM": times}}
     expected = {"without": 1, "none true": 1.05, "one in 20": 1.25}
-    for part, name in (("layers", "lstm.LSTM"), ("ways", "nn.LSTM")):
+    for part, name in (("layers", "lstm.LSTM"), ("ways", "LSTM")):
         assert reset.ratios(report, part)[name] == pytest.approx(expected)
-        head, *_, last = str(reset.table(report, part)).splitlines()
-        assert head.endswith("without = 1  none true  one in 20")
-        assert last.split() == [name, "1.05", "1.25"]
+    last = str(reset.table(report)).splitlines()[-1]
+    assert last.split() == ["lstm.LSTM", "1.05", "1.25"]
+    last = str(reset.table_of_ways(report)).splitlines()[-1]
+    assert last == "one in 20               1.25"
 
 
 def test_the_command_measures_every_layer_and_keeps_it(monkeypatch, tmp_path, capsys):
-    small = functools.partial(reset.passes, shape=SMALL)
-    monkeypatch.setattr(reset, "passes", small)
+    monkeypatch.setattr(reset, "TEXT", SMALL)
     monkeypatch.setattr(reset, "SHAPES", (SMALL,))
     path = tmp_path / "found.json"
     main(["bench", "reset", "--rounds=1", "--seconds=0.001", f"--output={path}"])
     shown = capsys.readouterr().out
     assert "lstm.fast.GRU" in shown
-    assert "nn.GRU, 4 of 12 steps" in shown
+    assert "GRU, 4 of 12" in shown
     found = json.loads(path.read_text(encoding="utf-8"))
-    assert found["layers"].keys() == reset.LAYERS.keys()
+    assert found["layers"].keys() == names()
     assert found["shape"]["input_size"] == found["shape"]["hidden_size"]
 
 
@@ -120,7 +138,7 @@ def test_the_committed_report_names_machine_and_shape():
     report = reset.committed()
     assert report["machine"]["processor"]
     assert report["machine"]["date"]
-    assert report["layers"].keys() == reset.LAYERS.keys()
+    assert report["layers"].keys() == names()
     assert len(report["ways"]) == 2 * len(reset.SHAPES)
     assert report["rounds"] >= 7
     assert report["shape"]["hidden_size"] == 256

@@ -21,6 +21,7 @@ from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence
 from torch.testing import make_tensor
 
 import lstm
+import lstm.fast
 from lstm import shapes
 
 ZEROS = torch.zeros
@@ -617,6 +618,15 @@ def test_a_reset_of_what_is_packed_or_read_in_two_directions_is_refused(kind):
     both = getattr(lstm, kind)(3, 5, bidirectional=True)
     with pytest.raises(ValueError, match="one direction, got bidirectional=True"):
         both(ZEROS(7, 2, 3), None, BEGINS)
+
+
+@pytest.mark.filterwarnings("ignore")  # of tracing
+@pytest.mark.parametrize("kind", ["LSTM", "GRU"])
+@pytest.mark.parametrize("module", [lstm, lstm.fast])
+def test_a_layer_is_not_traced_with_a_reset_which_the_trace_would_keep(kind, module):
+    layer, x = getattr(module, kind)(3, 5), torch.zeros(7, 2, 3)
+    with pytest.raises(RuntimeError, match="cannot be traced with a reset"):
+        torch.jit.trace(lambda x: layer(x, None, BEGINS)[0], x)
 
 
 # the mistakes that torch's own tests of its modules make

@@ -130,3 +130,18 @@ def test_what_cannot_be_cut_is_refused():
         pieces.run(layer, x, None, mask.T)
     with pytest.raises(ValueError, match="bidirectional=True"):
         pieces.run(both, x, None, mask)
+    with pytest.raises(TypeError, match="x should be of type Tensor, got: list"):
+        pieces.run(layer, [x], None, mask)
+    with pytest.raises(RuntimeError, match=r"Expected 3, got 4.*\(7, 2, 4\)"):
+        pieces.run(layer, torch.zeros(7, 2, 4), None, mask)
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_a_state_of_fewer_or_more_sequences_is_refused(count):
+    x, mask = torch.zeros(7, 2, 3), torch.ones(7, 2).bool()
+    state = torch.zeros(1, count, 5)
+    message = rf"expected shape \(layers, 2, units\), got \(1, {count}, 5\)"
+    with pytest.raises(RuntimeError, match=message):
+        pieces.run(torch.nn.LSTM(3, 5), x, (state, state), mask)
+    with pytest.raises(TypeError, match="hx should be of type Tensor, got: tuple"):
+        pieces.run(torch.nn.GRU(3, 5), x, (state, state), mask)

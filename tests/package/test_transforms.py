@@ -115,7 +115,7 @@ NEW = tuple(map(int, torch.__version__.split(".")[:2])) >= (2, 11)
 @pytest.mark.skipif(not torch.backends.mkldnn.is_available(), reason="without oneDNN")
 @pytest.mark.parametrize(("kind", "dtype", "wanted"), REFUSED)
 def test_what_torchs_layers_refuse_is_what_chapter_15_says(kind, dtype, wanted):
-    """Where this fails, torch has learned something: then correct section 15.6."""
+    """Where this fails, torch has learned something: then correct section 15.5."""
     found = transforms.refusals(getattr(nn, kind)(3, 4, dtype=dtype))
     for what, part in zip(WHAT, wanted, strict=True):
         said = part.format(kind.lower())

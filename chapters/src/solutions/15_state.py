@@ -133,8 +133,8 @@ for size in (1, 10, 100):
 # %% [markdown]
 r"""
 Gradients of different digits point different ways, and the mean of many is shorter than
-they are. That is why DP-SGD costs signal: the noise is as large as a single gradient
-may be, and what the weights follow is the mean, which is shorter.
+they are. That is why DP-SGD costs signal: the noise is measured by what a single
+gradient may be at most, and what the weights follow is the mean, which is shorter.
 """
 
 # %%
