@@ -18,6 +18,12 @@ ORDERS = {  # of the stacked gates, in the same letters
     "ONNX": {"LSTM": "iofc", "GRU": "zrh", "RNN": "h"},
 }
 GATES = {4: "LSTM", 3: "GRU", 1: "RNN"}
+REFUSED = {  # why a GRU's bias of the other form is, by the form that was asked for
+    True: "it resets the state before the product, which torch.nn.GRU cannot hold; "
+    "with reset_after=False you get weights for lstm.gru_step_reset_before",
+    False: "it fits torch.nn.GRU and not gru_step_reset_before; "
+    "leave reset_after as it is",
+}
 
 
 def names(gates):
@@ -59,8 +65,7 @@ def from_torch(layer, linear):
 
     The two biases of each gate become their sum. Works for gradients, too, except that
     the gradient of a bias is the same for both: pass zeros for bias_hh_l0.
-    Raises ValueError unless the layer is an LSTM of one layer, one direction, and
-    biases.
+    Raises ValueError unless it is an LSTM of one layer, one direction, and biases.
     """
     expected = ["bias_hh_l0", "bias_ih_l0", "weight_hh_l0", "weight_ih_l0"]
     if sorted(layer) != expected:
@@ -109,9 +114,8 @@ def named(params, expected):
     sizes = {"W_x": (vocab, hidden), "W_h": (hidden, hidden), "b_": (hidden,)}
     sizes = {name: sizes.get(name[:-1]) for name in expected}
     sizes |= {"W_hq": (hidden, vocab), "b_q": (vocab,)}
-    for name, tensor in p.items():
-        if tuple(tensor.shape) != sizes[name]:
-            shape = tuple(tensor.shape)
+    for name, shape in ((name, tuple(tensor.shape)) for name, tensor in p.items()):
+        if shape != sizes[name]:
             raise ValueError(f"{name} must have shape {sizes[name]}, got {shape}")
     return p
 
@@ -130,28 +134,32 @@ def from_keras(weights, reset_after=True, suffix="_l0"):
     ->   weight_ih (GH, D), weight_hh (GH, H), bias_ih, bias_hh (GH), in torch's order
     It holds for Keras's own activations, tanh and sigmoid.
     Raises ValueError for another number of arrays, shapes that are no layer's, or a
-    bias of the other form.
+    bias of the other form; TypeError for arrays that are not of floats.
     """
     kernel, recurrent, *biases = arrays(weights)
-    kind, hidden = keras_kind(kernel, recurrent)
+    shapes = [tuple(t.shape) for t in (kernel, recurrent)]
+    if not (kind := kind_of(*(shape[::-1] for shape in shapes))):
+        wanted = "kernel (D, GH) and recurrent_kernel (H, GH) with G = 4, 3 or 1"
+        raise ValueError(f"expected {wanted}, got {shapes[0]} and {shapes[1]}")
     state = {"weight_ih": kernel.T, "weight_hh": recurrent.T}
     if biases:
-        state |= keras_biases(kind, biases[0], hidden, reset_after)
+        state |= keras_biases(kind, biases[0], shapes[1][1], reset_after)
     order = ORDERS["Keras"][kind], ORDERS["torch"][kind]
     return {name + suffix: reorder(t, *order) for name, t in state.items()}
 
 
-def to_keras(state, reset_after=True, suffix="_l0"):
+def to_keras(state, reset_after=True, suffix=None):
     """Return the arrays for a Keras layer's set_weights() from a layer's state_dict.
 
-    state: of an LSTM, GRU or RNN, torch's or ours; reset_after and suffix as in
-    `from_keras`; a GRU's weights do not say which form they are meant for
+    state: of an LSTM, GRU or RNN, torch's or ours; reset_after as in `from_keras`: a
+    GRU's weights do not say which form they are meant for
+    suffix: of the names to take; by default "_l0", and there must be no others
     ->   [kernel, recurrent_kernel, bias], or without the bias if the layer has none
     Where Keras has one bias a gate, torch's two are added.
-    Raises ValueError if the state_dict holds no such layer, or one with a projection.
+    Raises TypeError for what is no state_dict; ValueError if it holds no such layer, or
+    one with a projection, or if others are there and no suffix is given.
     """
-    w_ih, w_hh, *biases = layer_tensors(state, suffix)
-    kind = GATES[len(w_hh) // w_hh.shape[1]]
+    kind, (w_ih, w_hh, *biases) = layer_tensors(state, suffix)
     order = ORDERS["torch"][kind], ORDERS["Keras"][kind]
     found = [reorder(w, *order).T for w in (w_ih, w_hh)]
     if biases:
@@ -161,21 +169,20 @@ def to_keras(state, reset_after=True, suffix="_l0"):
     return [t.cpu().numpy().copy(order="C") for t in found]
 
 
-def to_onnx(state, suffixes=("_l0",)):
+def to_onnx(state, suffixes=(None,)):
     """Return the tensors of ONNX's LSTM, GRU or RNN node from a layer's state_dict.
 
-    suffixes: of the layer's directions, one or two
+    suffixes: of the layer's directions, one or two; None as in `to_keras`
     ->   W (directions, GH, D), R (directions, GH, H), B (directions, 2GH) if there are
     biases: first all of bias_ih, then all of bias_hh
     Raises what `to_keras` raises.
     """
     each = []
     for suffix in suffixes:
-        w_ih, w_hh, *biases = layer_tensors(state, suffix)
-        kind = GATES[len(w_hh) // w_hh.shape[1]]
+        kind, found = layer_tensors(state, suffix)
         order = ORDERS["torch"][kind], ORDERS["ONNX"][kind]
-        tensors = [reorder(t, *order) for t in (w_ih, w_hh, *biases)]
-        each.append([*tensors[:2], torch.cat(tensors[2:])] if biases else tensors)
+        tensors = [reorder(t, *order) for t in found]
+        each.append([*tensors[:2], torch.cat(tensors[2:])] if tensors[2:] else tensors)
     return [torch.stack(tensors) for tensors in zip(*each, strict=True)]
 
 
@@ -189,60 +196,54 @@ def reorder(tensor, old, new):
 
 
 def layer_tensors(state, suffix):
-    """The weights and biases of one layer and direction, their shapes checked."""
+    """The kind of one layer and direction, and its weights and biases, checked."""
+    if not isinstance(state, dict):
+        raise TypeError(f"expected a layer's state_dict(), got {type(state).__name__}")
+    alone, suffix = suffix is None, "_l0" if suffix is None else suffix
     names = [f"{n}{suffix}" for n in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")]
-    if any(name not in state for name in names[:2]):
-        raise ValueError(f"expected the parameters {names}, got {sorted(state)}")
+    held = [name for name in names if name in state]
+    if held not in (names, names[:2]):
+        wanted = f"the parameters {names}, or the weights without biases"
+        raise ValueError(f"expected {wanted}, got {sorted(state)}")
     if f"weight_hr{suffix}" in state:
         raise ValueError("a projection, weight_hr, has no place in Keras or in ONNX")
-    found = [state[name].detach() for name in names if name in state]
-    rows, hidden = found[1].shape
-    if rows % hidden or rows // hidden not in GATES or len(found[0]) != rows:
-        shapes = [tuple(t.shape) for t in found[:2]]
-        raise ValueError(f"expected weights (GH, D) and (GH, H), got {shapes}")
-    return found
+    if alone and (others := sorted({*state} - {*held})):
+        raise ValueError(f"expected {held} alone, or a suffix, got {others}, too")
+    found = [state[name].detach() for name in held]
+    w_ih, w_hh, *biases = shapes = [tuple(t.shape) for t in found]
+    if not (kind := kind_of(w_ih, w_hh)):
+        raise ValueError(f"expected weights (GH, D) and (GH, H), got {shapes[:2]}")
+    if wrong := [b for b in biases if b != w_ih[:1]]:
+        raise ValueError(f"expected biases of shape {w_ih[:1]}, got {wrong[0]}")
+    return kind, found
+
+
+def kind_of(w_ih, w_hh):
+    """The kind of a layer by its weights' shapes, (GH, D) and (GH, H); None: of none"""
+    fits = len(w_ih) == len(w_hh) == 2 and w_ih[0] == w_hh[0] and w_hh[1]
+    return GATES.get(w_hh[0] / w_hh[1]) if fits else None
 
 
 def arrays(weights):
-    """Two or three arrays as tensors, copied."""
-    if len(weights) not in (2, 3):
+    """Two or three arrays of floats as tensors, copied."""
+    if (n := len(weights)) not in (2, 3):
         wanted = "kernel, recurrent_kernel and, with use_bias, bias"
-        raise ValueError(f"expected the arrays {wanted}, got {len(weights)} of them")
-    return [torch.from_numpy(np.array(w)) for w in weights]
+        both = f"; a Bidirectional's are two layers', [:{n // 2}] and [{n // 2}:]"
+        also = both if n in (4, 6) else ""
+        raise ValueError(f"expected the arrays {wanted}, got {n} of them{also}")
+    found = [torch.from_numpy(np.array(w)) for w in weights]
+    if not all(t.is_floating_point() for t in found):
+        raise TypeError(f"expected arrays of floats, got {[t.dtype for t in found]}")
+    return found
 
 
-def keras_kind(kernel, recurrent):
-    """The kind of a Keras layer and its hidden size, by the shapes of its weights."""
-    shapes = tuple(kernel.shape), tuple(recurrent.shape)
-    wanted = "kernel (D, GH) and recurrent_kernel (H, GH) with G = 4, 3 or 1"
-    if recurrent.dim() == kernel.dim() == 2 and kernel.shape[1] == recurrent.shape[1]:
-        hidden, columns = recurrent.shape
-        if columns % hidden == 0 and columns // hidden in GATES:
-            return GATES[columns // hidden], hidden
-    raise ValueError(f"expected {wanted}, got {shapes[0]} and {shapes[1]}")
-
-
-def keras_biases(kind, bias, hidden, reset_after):
+def keras_biases(kind, bias, columns, reset_after):
     """torch's two biases from Keras's: one and zeros, or both of a GRU's."""
-    columns, shape = hidden * len(ORDERS["Keras"][kind]), tuple(bias.shape)
-    after = kind == "GRU" and reset_after
+    shape, after = tuple(bias.shape), kind == "GRU" and reset_after
     if kind == "GRU" and shape == ((columns,) if reset_after else (2, columns)):
-        raise ValueError(refusal(shape, reset_after))
+        other = f"a bias of shape {shape} is a GRU's with reset_after={not reset_after}"
+        raise ValueError(f"{other}: {REFUSED[bool(reset_after)]}")
     if shape != (wanted := (2, columns) if after else (columns,)):
         raise ValueError(f"bias must have shape {wanted}, got {shape}")
     first, second = bias if after else (bias, torch.zeros_like(bias))
     return {"bias_ih": first, "bias_hh": second}
-
-
-def refusal(shape, reset_after):
-    """Why a GRU's bias of the other form is not taken."""
-    if reset_after:
-        return (
-            f"a bias of shape {shape} is a GRU's with reset_after=False: it resets the "
-            "state before the product, which torch.nn.GRU cannot hold; with "
-            "reset_after=False you get weights for lstm.gru_step_reset_before"
-        )
-    return (
-        f"a bias of shape {shape} is a GRU's with reset_after=True: it fits "
-        "torch.nn.GRU and not gru_step_reset_before; leave reset_after as it is"
-    )

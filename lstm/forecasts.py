@@ -66,9 +66,23 @@ def rmse(forecast, target, dim=None):
 def skill(forecast, target, plain):
     """How much of a plain forecast's mean squared error is gone: 1 all, 0 nothing.
 
-    Below 0 the forecast is worse than the plain one.
+    Below 0 the forecast is worse than the plain one. Raises ValueError for another
+    shape than the target's, and for a plain forecast without an error: of nothing there
+    is no share.
     """
+    check_shapes(target, forecast=forecast, plain=plain)
+    if rmse(plain, target) == 0:
+        wanted = "a plain forecast with an error, of which skill is a share"
+        raise ValueError(f"expected {wanted}, got one that is the target, error 0")
     return 1 - (rmse(forecast, target) / rmse(plain, target)).square().item()
+
+
+def check_shapes(target, **given):
+    """Raise ValueError for what is neither one number nor of the target's shape."""
+    for name, numbers in given.items():
+        found, wanted = tuple(torch.as_tensor(numbers).shape), tuple(target.shape)
+        if found not in ((), wanted):
+            raise ValueError(f"expected {name} of shape {wanted}, got {found}")
 
 
 def lag_correlations(forecast, series, lags):
@@ -104,5 +118,9 @@ def pinball(scores, target, quantiles):
 
 
 def coverage(low, high, target):
-    """The share of targets that lie within an interval, its ends included."""
+    """The share of targets that lie within an interval, its ends included.
+
+    low, high: a number each, or of the target's shape; ValueError for another
+    """
+    check_shapes(target, low=low, high=high)
     return ((low <= target) & (target <= high)).double().mean().item()

@@ -18,10 +18,11 @@ the others. And, with the same plain layer, three things that a fused kernel ref
 does by a loop: gradients of single samples, a hundred models in one run, and curvature.
 
 **What you will learn.** How to forget a state inside the loop, how to do it without a
-loop of your own, and what each costs. What a stream loses when its state is thrown away at each window,
-what burn-in brings back, and what a state that is carried too far does. What it takes
-to train with differential privacy, and what may honestly be said of it. And which of these
-things `nn.LSTM` of your version of PyTorch can do: the chapter asks it.
+loop of your own, and what each costs. What a stream loses when its state is thrown away
+at each window, what burn-in brings back, and what a state that is carried too far does.
+What it takes to train with differential privacy, and what may honestly be said of it.
+And which of these things `nn.LSTM` of your version of PyTorch can do: the chapter asks
+it.
 
 **What you need.** Section 5.2 for carrying a state, section 5.9 for packing. The
 chapter runs for about a minute and a half.

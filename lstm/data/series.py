@@ -12,16 +12,26 @@ from dataclasses import dataclass
 import torch
 
 from lstm.data.batches import Minibatches
+from lstm.data.given import (
+    check_changing,
+    check_deviation,
+    check_grid,
+    check_parts,
+    check_step,
+    check_values,
+    whole_numbers,
+)
 
 
 def check_series(times, values):
     """Raise ValueError for what cannot be forecast as it is, and say where it is.
 
     times: (T), whole numbers   values: (T) or (T, D)
-    Refused: other lengths, times that fall or come twice, gaps, values that are not
-    finite, a column that is constant.
+    Refused: other shapes and lengths, times that are not whole, that fall or come
+    twice, gaps, values that are not finite, a column that is constant. Raises TypeError
+    for what is no tensor.
     """
-    check_times(times, values)
+    times = check_times(times, values)
     if len(gaps := (times.diff() > 1).nonzero()):
         at = int(gaps[0])
         before, after = times[at].item(), times[at + 1].item()
@@ -36,7 +46,9 @@ def check_series(times, values):
 
 
 def check_times(times, values):
-    """Raise ValueError for other lengths, or times that fall or come twice."""
+    """Times (T) as int64; refuses other lengths, times that fall or come twice."""
+    check_values(values)
+    times = whole_numbers(times)
     if len(times) != len(values):
         raise ValueError(
             f"expected as many times as values, got {len(times)} and {len(values)}"
@@ -46,15 +58,18 @@ def check_times(times, values):
             at = int(wrong.nonzero()[0])
             pair = f"{times[at].item()}, then {times[at + 1].item()}"
             raise ValueError(f"times must rise, these {word}: {pair}, at row {at + 1}")
+    return times
 
 
 def on_grid(times, values):
     """Give every step a row, NaN where nothing was measured.
 
-    times: (T), rising   values: (T, D)   ->   times, values of every step between
-    Raises ValueError for times that fall or come twice.
+    times: (T), rising whole numbers   values: (T, D)   ->   both, of every step between
+    Raises ValueError for times that fall or come twice, or that lie so far apart that
+    the grid would have more than 1,000 rows for each that was given.
     """
-    check_times(times, values)
+    times = check_times(times, values)
+    check_grid(times)
     whole = torch.arange(int(times[0]), int(times[-1]) + 1)
     filled = values.new_full((len(whole), *values.shape[1:]), torch.nan)
     filled[times - times[0]] = values
@@ -72,17 +87,15 @@ class Scaler:
     def fit(cls, values):
         """The scaler of some values (T, D), NaN left out: hand it the training part.
 
-        Raises ValueError for a column that is constant, or without two numbers.
+        Raises ValueError for a column that is constant, without two numbers, or with
+        an infinity, and for values that are not of a floating dtype.
         """
+        check_values(values)
+        check_changing(values)
         count = (~values.isnan()).sum(dim=0)
         mean = values.nanmean(dim=0)
         std = ((values - mean).square().nansum(dim=0) / (count - 1)).sqrt()
-        flat = (~(std > 0)).reshape(-1)
-        if flat.any():
-            column = int(flat.nonzero()[0])
-            value = mean.reshape(-1)[column].item()
-            text = f"column {column} is constant, {value:g}, or has no two numbers"
-            raise ValueError(f"expected values that change, but {text}")
+        check_deviation(std)
         return cls(mean, std)
 
     def __call__(self, values):
@@ -136,9 +149,10 @@ def cut(values, known, past, ahead, begin=0, end=None, static=None):
 
     values: (T, D), column 0 the target's   known: (T, E)   static: (G), or None
     past, ahead: L and M, in steps. A window's past may reach back before `begin`: it is
-    known by then. Windows with NaN in them are left out. Raises ValueError if none is
-    left, or the sizes make no sense.
+    known by then. Windows with NaN or an infinity in them are left out. Raises
+    ValueError if none is left, or the sizes make no sense.
     """
+    check_parts(values, known, static)
     T, end = len(values), len(values) if end is None else end
     if min(past, ahead) < 1:
         raise ValueError(f"past and ahead must be at least 1, got {past} and {ahead}")
@@ -156,7 +170,7 @@ def cut(values, known, past, ahead, begin=0, end=None, static=None):
     for part in parts:
         whole &= part.flatten(1).isfinite().all(dim=1)
     if not whole.any():
-        need = f"a window needs {past} + {ahead} steps in a row without NaN"
+        need = f"a window needs {past} + {ahead} steps in a row, all of them finite"
         raise ValueError(f"{need}; none of targets from {begin} to {end} has them")
     return Windows(*parts, origin)[whole]
 
@@ -183,15 +197,18 @@ def moved_by_the_future(make, values, step):
     """How many windows' inputs change when the values from `step` on do.
 
     make: gives the `Windows` of some values (T, D): the whole preparation, scaling too
-    Only windows made before `step` count, which cannot know; so it should be 0.
+    Only windows made before `step` count, which cannot know; so it should be 0. Raises
+    ValueError where nothing could move: for a step without such windows, or values.
     """
-    other = values.clone()
-    other[step:] = 3 * other[step:] + 10  # NaN stays where it is
-    before, after = make(values), make(other)
+    before = make(values)
+    check_step(step, values, before)
     early = before.origin < step
     moved = torch.zeros(len(before), dtype=torch.bool)
-    for one, two in zip(before.inputs, after.inputs, strict=True):
-        moved |= (one != two).flatten(1).any(dim=1)
+    for factor in (3, -3):  # one leaves -5 as it is, the other 2.5, neither both
+        other = values.clone()
+        other[step:] = factor * other[step:] + 10  # NaN stays where it is
+        for one, two in zip(before.inputs, make(other).inputs, strict=True):
+            moved |= (one != two).flatten(1).any(dim=1)
     return int((moved & early).sum())
 
 

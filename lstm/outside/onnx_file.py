@@ -18,6 +18,7 @@ from lstm.outside.graphs import graph, parts
 NEEDED = "onnx", "onnxruntime"
 CLOSE = 1e-5  # how far the file may be from the model, relative to its largest number
 PASSAGE = 9  # steps that are compared before one more, with the state carried on
+MOST = 64  # sequences that are compared at once
 
 
 def missing(names=NEEDED):
@@ -36,23 +37,23 @@ def export_onnx(model, path, half=False, about=None):
     half: keep the weights in 16 bits; what is computed is in 32
     about: {name: text} that the file is to keep, its vocabulary for one
     ->   the largest difference between the file in ONNX Runtime and the model, whose
-    weights are rounded to 16 bits if half
+    weights are rounded to 16 bits if half; over all symbols, if they are 576 at most
     The file is written whole or not at all.
-    Raises TypeError for another kind of model; ValueError for a projection, which
-    ONNX's node does not have, and for weights beyond 65,504 if half; OSError where
-    nothing can be written; ModuleNotFoundError without onnx and onnxruntime;
-    FloatingPointError if the file computes anything else.
+    Raises TypeError for another kind of model, or an `about` that is not of texts;
+    ValueError for a projection, which ONNX's node does not have, and for weights beyond
+    65,504 if half; OSError where nothing can be written; ModuleNotFoundError without
+    onnx and onnxruntime; FloatingPointError if the file computes anything else.
     """
     if lacking := missing():
         raise ModuleNotFoundError(
             f"to export, install what is missing: pip install {' '.join(lacking)}"
         )
-    path = writable(path)
+    path, about = writable(path), texts({} if about is None else about)
     sizes, *_ = parts(model)  # what cannot be exported is not copied first
     model = rounded(model, half)
     with replacing(path) as partial:
         made = graph(model, half)
-        for name, text in (about or {}).items():
+        for name, text in about.items():
             made.metadata_props.add(key=name, value=text)
         partial.write_bytes(made.SerializeToString())
         return compared(model, sizes, partial)
@@ -74,6 +75,17 @@ def writable(path):
     return path
 
 
+def texts(about):
+    """What is said about a file, if it is texts by name; else a TypeError."""
+    if not isinstance(about, dict):
+        raise TypeError(f"about must be {{name: text}}, got {type(about).__name__}")
+    for name, text in about.items():
+        if not (isinstance(name, str) and isinstance(text, str)):
+            given = f"{name!r}: {type(text).__name__}"
+            raise TypeError(f"about must be {{name: text}}, both str, got {given}")
+    return about
+
+
 def rounded(model, half):
     """A copy on the CPU, in eval mode, in 32 bits, rounded to 16 if half."""
     model = copy.deepcopy(model).cpu().float().eval()
@@ -92,17 +104,18 @@ def compared(model, sizes, path):
     """
     mode, layers, directions = sizes
     running, whole, draws = session(path), 0.0, torch.Generator().manual_seed(0)
-    features = described(running, 1)[2], layers * directions
-    state = [torch.zeros(features[1], 2, features[0])] * (2 if mode == "LSTM" else 1)
-    for length in (PASSAGE, 1):
-        x = drawn(running, length, draws)
+    size = parts(model)[1]["weight_ih_l0"].shape[1]
+    steps = drawn(running, size, draws)
+    zeros = torch.zeros(layers * directions, steps.shape[1], described(running, 1)[2])
+    state = [zeros] * (2 if mode == "LSTM" else 1)
+    for x in (steps[:-1], steps[-1:]):
         wanted, new = forward(model, x, state)
         results = call(running, x, *state)
         for got, want in zip(results, [wanted, *new], strict=True):
             apart = (got - want).abs().max().item()
             if not apart <= CLOSE * max(1.0, want.abs().max().item()):
                 raise FloatingPointError(
-                    f"the ONNX file is {apart:.1e} away from the model after {length} "
+                    f"the ONNX file is {apart:.1e} away from the model after {len(x)} "
                     "steps; nothing was written"
                 )
             whole = max(whole, apart)
@@ -115,13 +128,17 @@ def described(running, n):
     return running.get_inputs()[n].shape
 
 
-def drawn(running, length, draws):
-    """What a file takes, drawn: vectors (length, 2, D), or symbols (length, 2)."""
-    shape = described(running, 0)
-    if len(shape) == 3:
-        return torch.randn(length, 2, shape[2], generator=draws)
-    depth = 2  # every model of symbols has two at least
-    return torch.randint(depth, (length, 2), generator=draws)
+def drawn(running, size, draws):
+    """What a file takes, PASSAGE + 1 steps: vectors (L, 2, size), or symbols (L, N).
+
+    The first PASSAGE steps hold every symbol, or as many different ones as have room.
+    """
+    if len(described(running, 0)) == 3:
+        return torch.randn(PASSAGE + 1, 2, size, generator=draws)
+    batch = min(max(2, -(-size // PASSAGE)), MOST)
+    places = (PASSAGE + 1) * batch
+    order = torch.randperm(max(size, PASSAGE * batch), generator=draws)
+    return order.repeat(2)[:places].view(-1, batch) % size
 
 
 def forward(model, x, state):

@@ -3,6 +3,7 @@
 import ast
 import json
 import os
+import re
 import subprocess
 import sys
 import zipfile
@@ -152,3 +153,11 @@ def test_with_what_they_depend_on_it_would_not_work(bare):
     done, before, after = run(bare, CELL.replace(', "--no-deps"', ""))
     assert done.returncode != 0
     assert after == before
+
+
+def test_chapter_16_asks_for_the_versions_that_made_the_page():
+    text = (ROOT / "chapters/src/16_leaving.py").read_text(encoding="utf-8")
+    (line,) = re.findall(r"^%pip install (.*)$", text, re.MULTILINE)
+    pinned = (ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines()
+    assert line.split()
+    assert set(line.split()) <= set(pinned)

@@ -44,6 +44,25 @@ def test_an_error_before_anything_is_written_is_handed_on(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("name", ["nowhere/a.txt", "a" * 250 + ".txt"])
+def test_an_error_names_the_file_that_was_asked_for_not_that_of_the_meantime(
+    tmp_path, name
+):
+    path = tmp_path / name
+    wanted = pytest.raises(OSError, match="No such file|too long")
+    with wanted as caught, replacing(path) as partial:
+        partial.write_text("new")
+    assert caught.value.filename == str(path)
+    assert ".partial" not in str(caught.value)
+
+
+def test_an_error_about_another_file_is_left_as_it_is(tmp_path):
+    other = tmp_path / "other"
+    with pytest.raises(FileNotFoundError) as caught, replacing(tmp_path / "a.txt"):
+        other.read_text()
+    assert caught.value.filename == str(other)
+
+
 def test_two_files_of_one_folder_can_be_written_at_once(tmp_path):
     names = "a.txt", "a.json"
     with replacing(tmp_path / names[0]) as one, replacing(tmp_path / names[1]) as two:

@@ -234,6 +234,75 @@ def test_a_state_dict_that_is_no_layers_is_refused_with_its_shapes():
         to_keras(state)
 
 
+def test_of_several_layers_or_directions_one_is_to_be_named():
+    for option in ({"num_layers": 2}, {"bidirectional": True}):
+        layer = nn.LSTM(D, H, **option)
+        end = "_l1" if "num_layers" in option else "_l0_reverse"
+        said = rf"expected .*'weight_ih_l0'.* alone, or a suffix, got .*weight_ih{end}"
+        for carry in (to_keras, to_onnx):
+            with pytest.raises(ValueError, match=said):
+                carry(layer.state_dict())
+        first = to_keras(layer.state_dict(), suffix="_l0")
+        np.testing.assert_array_equal(first[0], layer.weight_ih_l0.detach().T)
+
+
+@pytest.mark.parametrize("carry", [to_keras, to_onnx])
+def test_one_bias_without_the_other_is_refused(carry):
+    state = nn.LSTM(D, H).state_dict()
+    for name in ("bias_ih_l0", "bias_hh_l0"):
+        rest = {n: t for n, t in state.items() if n != name}
+        with pytest.raises(ValueError, match="or the weights without biases, got"):
+            carry(rest)
+
+
+@pytest.mark.parametrize("name", ["bias_ih_l0", "bias_hh_l0"])
+@pytest.mark.parametrize("size", [(1,), (15,), (20, 1)])
+def test_a_bias_of_another_size_is_refused_with_both_shapes(name, size):
+    state = nn.LSTM(D, H).state_dict() | {name: torch.zeros(size)}
+    for carry in (to_keras, to_onnx):
+        with pytest.raises(ValueError, match=r"biases of shape \(20,\), got") as said:
+            carry(state)
+        assert str(said.value).endswith(f"got {size}")
+
+
+@pytest.mark.parametrize("carry", [to_keras, to_onnx])
+def test_a_layer_in_place_of_its_state_dict_is_named(carry):
+    with pytest.raises(TypeError, match=r"a layer's state_dict\(\), got LSTM"):
+        carry(nn.LSTM(D, H))
+
+
+def test_weights_of_no_units_are_refused_both_ways():
+    state = nn.LSTM(D, H).state_dict() | {"weight_hh_l0": torch.zeros(20, 0)}
+    with pytest.raises(ValueError, match=r"got \[\(20, 3\), \(20, 0\)\]"):
+        to_keras(state)
+    with pytest.raises(ValueError, match=r"got \(3, 0\) and \(0, 0\)"):
+        from_keras([np.zeros((D, 0)), np.zeros((0, 0))])
+
+
+def test_weights_that_are_no_matrices_are_refused():
+    state = nn.LSTM(D, H).state_dict() | {"weight_hh_l0": torch.zeros(20)}
+    with pytest.raises(ValueError, match=r"got \[\(20, 3\), \(20,\)\]"):
+        to_keras(state)
+
+
+def test_whole_numbers_are_no_layers_weights(draw):
+    weights = [w.astype(int) for w in arrays(draw, 4)]
+    with pytest.raises(TypeError, match=r"expected arrays of floats, got .*int64"):
+        from_keras(weights)
+
+
+@pytest.mark.parametrize("n", [2, 3])
+def test_both_halves_of_a_bidirectional_are_told_apart(draw, n):
+    halves = arrays(draw, 4)[:n] + arrays(draw, 4)[:n]
+    said = rf"got {2 * n} of them; a Bidirectional's .*\[:{n}\] and \[{n}:\]"
+    with pytest.raises(ValueError, match=said):
+        from_keras(halves)
+    back = "_l0_reverse"
+    state = from_keras(halves[:n]) | from_keras(halves[n:], suffix=back)
+    layer = nn.LSTM(D, H, bidirectional=True, bias=n == 3).double()
+    layer.load_state_dict(state)
+
+
 # ONNX
 
 

@@ -229,6 +229,21 @@ def test_a_leak_is_noticed_and_counted(make, moved):
     assert moved_by_the_future(make, randn(T, 2), 30) == moved
 
 
+def less_the_mean(values):
+    return cut(values - values.mean(dim=0), torch.zeros(T, 1), L, M)
+
+
+@pytest.mark.parametrize("make", [scaled_on_all, less_the_mean])
+@pytest.mark.parametrize("value", [-5.0, 2.5, 0.0])
+def test_a_leak_is_noticed_whatever_the_future_holds(make, value):
+    values = randn(T, 2)
+    values[30:] = value
+    assert moved_by_the_future(make, values, 30) == 30 - (L - 1)
+    values[30:] += randn(T - 30, 2)
+    values[30:] += value - values[30:].mean(dim=0)  # its mean stays under one change
+    assert moved_by_the_future(make, values, 30) == 30 - (L - 1)
+
+
 def test_windows_split_in_time_are_made_after_training_ended_shuffled_ones_not():
     values, known = numbered()
     train, test = (cut(values, known, L, M, *part) for part in ((0, 25), (25, T)))

@@ -122,3 +122,24 @@ def test_pinball_refuses_other_quantiles_and_shapes():
 def test_coverage_is_the_share_within_ends_included():
     target = torch.tensor([0.0, 1, 2, 3, 4])
     assert coverage(torch.tensor(1.0), torch.tensor(3.0), target) == pytest.approx(0.6)
+
+
+def test_bounds_of_another_shape_than_the_targets_are_refused():
+    target = randn(4, 3)
+    low, high = target - 1, target + 1
+    assert coverage(low, high, target) == coverage(-99.0, 99.0, target) == 1
+    with pytest.raises(ValueError, match=r"low of shape \(4, 3\), got \(3,\)"):
+        coverage(low[0], high, target)
+    with pytest.raises(ValueError, match=r"high of shape \(4, 3\), got \(4, 1\)"):
+        coverage(low, high[:, :1], target)
+
+
+def test_skill_against_a_perfect_forecast_or_of_other_shapes_is_refused():
+    target, plain = randn(4, 1), randn(4, 1)
+    for forecast in (target, plain):
+        with pytest.raises(ValueError, match="plain forecast with an error.* error 0"):
+            skill(forecast, target, target)
+    with pytest.raises(ValueError, match=r"forecast of shape \(4, 1\), got \(4,\)"):
+        skill(plain[:, 0], target, plain)
+    with pytest.raises(ValueError, match=r"plain of shape \(4, 1\), got \(4,\)"):
+        skill(plain, target, plain[:, 0])

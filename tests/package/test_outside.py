@@ -139,6 +139,52 @@ def test_the_file_keeps_what_is_said_about_it(path):
 # what does not fit
 
 
+@pytest.mark.parametrize("symbol", range(V))
+def test_a_single_symbol_that_is_read_otherwise_is_seen(symbol, path, monkeypatch):
+    right = graphs.to_onnx
+
+    def one_column_moved(*given):
+        w, *others = right(*given)
+        w[..., symbol] += 1
+        return [w, *others]
+
+    monkeypatch.setattr(graphs, "to_onnx", one_column_moved)
+    with pytest.raises(FloatingPointError, match="away from the model after 9 steps"):
+        outside.export_onnx(large(lstm.LanguageModel(nn.LSTM(V, H))), path)
+
+
+@pytest.mark.parametrize(("size", "batch"), [(2, 2), (28, 4), (576, 64), (1000, 64)])
+def test_what_is_compared_holds_every_symbol_or_as_many_as_have_room(
+    size, batch, monkeypatch
+):
+    monkeypatch.setattr(onnx_file, "described", lambda running, n: ["L", "N"])
+    steps = onnx_file.drawn(None, size, torch.Generator().manual_seed(0))
+    assert steps.shape == (10, batch)
+    assert 0 <= steps.min() <= steps.max() < size
+    assert len(steps[:9].unique()) == min(size, 576)
+
+
+@pytest.mark.parametrize(
+    ("about", "said"),
+    [
+        ({"a": 3}, "both str, got 'a': int"),
+        ({1: "a"}, "both str, got 1: str"),
+        (["a"], "got list"),
+    ],
+)
+def test_what_is_said_about_a_file_must_be_texts(about, said, path):
+    with pytest.raises(TypeError, match=rf"about must be \{{name: text\}}.*{said}"):
+        outside.export_onnx(nn.LSTM(D, H), path, about=about)
+    assert not path.exists()
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="no /proc here")
+def test_where_no_file_can_be_made_the_error_names_what_was_asked_for(monkeypatch):
+    monkeypatch.setattr(os, "access", lambda folder, mode: True)  # as it is for root
+    with pytest.raises(OSError, match=r"/proc/l\.onnx'$"):
+        outside.export_onnx(nn.LSTM(D, H), "/proc/l.onnx")
+
+
 def test_a_file_that_computes_otherwise_is_never_there(path, monkeypatch):
     path.write_text("the old one")
     right = graphs.to_onnx

@@ -128,6 +128,24 @@ def test_every_trained_model_beats_both_plain_forecasts(rows):
             assert max(errors_of(rows, task, name)) < plain
 
 
+def test_in_validation_the_season_is_ahead_of_all_models_on_the_departures(rows):
+    [season] = study.best(rows, "departures", "seasonal")
+    assert round(season["validation"], 2) == 0.69
+    for name in ("ridge", "trees", "GRU", "LSTM"):
+        for row in study.best(rows, "departures", name):
+            assert row["validation"] > season["validation"] + 0.01
+
+
+def test_the_gru_is_ahead_of_the_lstm_at_every_seed_on_both_tasks(rows):
+    said = {"temperature": (3.40, 3.50, 3.56, 3.57)}
+    said["departures"] = 1.07, 1.08, 1.12, 1.13
+    for task, numbers in said.items():
+        gru, lstm = (errors_of(rows, task, name) for name in ("GRU", "LSTM"))
+        assert max(gru) < min(lstm) - 0.02
+        found = min(gru), max(gru), min(lstm), max(lstm)
+        assert [round(number, 2) for number in found] == list(numbers)
+
+
 def test_no_network_beats_ridge_by_more_than_its_spread(rows):
     for task in study.PLAIN:
         [ridge] = errors_of(rows, task, "ridge")
@@ -149,6 +167,39 @@ def test_the_three_ways_are_within_a_twentieth_of_one_another(rows):
     assert max(means) < 1.05 * min(means)
 
 
+def test_the_three_ways_keep_one_order_at_every_seed_in_the_test_alone(rows):
+    names = "LSTM", "LSTM, sequence", "LSTM, recursive"
+    found = [errors_of(rows, "temperature", name) for name in names]
+    ends = [round(end(errors), 2) for errors in found for end in (min, max)]
+    assert ends == [3.56, 3.57, 3.60, 3.64, 3.66, 3.71]
+    validation = [
+        [row["validation"] for row in study.best(rows, "temperature", name)]
+        for name in names
+    ]
+    ends = [round(end(v), 2) for v in validation for end in (min, max)]
+    assert ends[:2] == [2.27, 2.28]
+    assert ends[4:] == [2.22, 2.31]
+
+
+def hours(rows, name):
+    """The error in the test at each of the 24 hours ahead, the mean of the seeds."""
+    found = [row["ahead"] for row in study.best(rows, "temperature", name)]
+    return [statistics.mean(column) for column in zip(*found, strict=True)]
+
+
+def test_two_of_the_three_ways_fall_behind_persistence_at_24_hours(rows):
+    plain, seasonal = hours(rows, "persistence"), hours(rows, "seasonal")
+    assert round(plain[23], 2) == round(seasonal[23], 2) == 5.01
+    ends = {"LSTM": 4.94, "LSTM, sequence": 5.05, "LSTM, recursive": 5.11}
+    for name, end in ends.items():
+        found = hours(rows, name)
+        assert round(found[23], 2) == end
+        assert all(found[m] < min(plain[m], seasonal[m]) for m in range(1, 20))
+    assert round(hours(rows, "LSTM, sequence")[0], 2) == 0.83 > plain[0] > 0.73
+    ridge = hours(rows, "ridge")
+    assert all(ridge[m] < hours(rows, name)[m] for name in ends for m in range(24))
+
+
 def test_one_network_for_all_beats_one_for_each_in_validation_at_every_seed(rows):
     one, few, whole = (
         [row["validation"] for row in study.best(rows, "related", name)]
@@ -159,6 +210,16 @@ def test_one_network_for_all_beats_one_for_each_in_validation_at_every_seed(rows
     assert max(few) < min(one)
 
 
+def test_one_network_for_each_has_the_smallest_error_in_training(rows):
+    one, few, whole = (
+        [row["train"] for row in study.best(rows, "related", name)]
+        for name in study.NETWORKS["related"]
+    )
+    assert max(one) < min(*few, *whole)
+    assert round(statistics.mean(one), 2) == 0.71
+    assert round(statistics.mean(whole), 2) == 0.78
+
+
 def test_in_the_test_the_margin_is_about_the_spread_of_the_seeds(rows):
     one, few, whole = (
         errors_of(rows, "related", name) for name in study.NETWORKS["related"]
@@ -166,3 +227,17 @@ def test_in_the_test_the_margin_is_about_the_spread_of_the_seeds(rows):
     spread = max(one) - min(one)
     assert abs(statistics.mean(one) - statistics.mean(whole)) < spread
     assert abs(statistics.mean(few) - statistics.mean(one)) < spread
+
+
+def test_the_mean_of_four_weeks_comes_close_to_the_best_network(rows):
+    parts, names, _ = study.departures()
+    plain = study.PLAIN["departures"]["mean of 4 weeks"]
+    network = study.best(rows, "related", "LSTM on all")
+    said = {"validation": (0.55, 0.53), "test": (1.17, 1.19)}
+    for number, part in enumerate(study.PARTS):
+        watched = [parts[n][number] for n in study.few(names)]
+        squares = [rmse(plain(w), w.target).square() for w in watched]
+        free = torch.stack(squares).mean().sqrt().item()
+        found = free, statistics.mean(row[part] for row in network)
+        if part in said:
+            assert tuple(round(error, 2) for error in found) == said[part]
