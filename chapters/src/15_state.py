@@ -395,9 +395,9 @@ assert all(
 # %% [markdown]
 r"""
 Why do pieces cost an LSTM two and three times the call without resets, and a GRU a
-sixth more, or even less than without? On a CPU `nn.LSTM` is handed to oneDNN, but not a packed batch, and
-a GRU never (section 6.7). So we take oneDNN away from the call without resets as well,
-and compare with that:
+sixth more, or even less than without? On a CPU `nn.LSTM` is handed to oneDNN, but not a
+packed batch, and a GRU never (section 6.7). So we take oneDNN away from the call
+without resets as well, and compare with that:
 """
 
 # %%
@@ -501,9 +501,8 @@ asked = back[back >= 0]
 place = torch.arange(len(back))[:, None] % WINDOW  # in its window
 outside = (back > place)[back >= 0].float().mean().item()
 print(f"answers with a mark: {len(asked) / back.numel():.0%} of {back.numel():,}")
-print(
-    f"  which lies {asked.float().mean():.1f} steps back on average, {asked.max()} at most"
-)
+mean, most = asked.float().mean(), asked.max()
+print(f"  which lies {mean:.1f} steps back on average, {most} at most")
 print(f"  and before its window: {outside:.0%}")
 
 # %%
