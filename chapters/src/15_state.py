@@ -380,8 +380,8 @@ bench.reset.table_of_ways(report)
 # %%
 #| check: >-
 #|   In pieces is faster than a call for each step, for an LSTM in long sequences five
-#|   times and more; a GRU in long sequences is faster in pieces than without resets; our
-#|   fast layers are the fastest of all ways for each shape.
+#|   times and more; a GRU in long sequences is faster in pieces than without resets;
+#|   our fast layers are the fastest of all ways for each shape.
 ways = bench.reset.ratios(report, "ways")
 assert all(way["in pieces"] < way["a call for each step"] for way in ways.values())
 of_lstm, of_gru = (ways[f"{kind}, 4 of 280"] for kind in ("LSTM", "GRU"))
