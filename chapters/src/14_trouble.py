@@ -100,6 +100,7 @@ If there is none, look for the symptom:
 | `nn.LSTM` or `nn.LSTMCell`? | the layer, unless something happens between two steps | 14.3 |
 | two directions are no better than one | `output[:, -1]` read of both | 14.3 |
 | good within a batch, bad from batch to batch | a state that belongs to other sequences | 14.4 |
+| a sequence ends in the middle of a batch | `reset=` in our layers; pieces, packed, in PyTorch's | 15.2 |
 | short sequences come out worse than long ones | the last step lies in the padding | 14.5 |
 | the loss is lower than it ought to be | padding is counted; the answer is in the input | 14.5, 14.10 |
 | the loss does not fall | the checklist | 14.7 |
@@ -107,8 +108,11 @@ If there is none, look for the symptom:
 | nothing is learned over long distances | the forget bias | 14.12 |
 | the loss is NaN, or infinite | rate, log of 0, data, nothing to average | 14.13 |
 | the same answer for every input | inputs that are not scaled | 14.14 |
+| a forecast with an $R^2$ of 0.97 that is of no use | it repeats the last value | 13.4 |
+| good scores, and bad forecasts afterwards | windows or scaling that saw the future | 13.5 |
 | another result at every run | seeds, threads, the GPU | 14.15 |
 | `torch.compile` makes it no faster | on a CPU, with 35 steps, it did not do so here either | 11.5, 11.8, 11.10 |
+| it has to run without PyTorch | ONNX, or Keras's layout of the weights | 16.2, 16.4 |
 
 Every message of the first table that a processor can give is raised below, by the
 mistake that people make. Those of a GPU are described, and raised only where there is
@@ -469,7 +473,7 @@ Take the layer wherever the whole input is there before the first step: one call
 steps is faster (section 11.8). Take the cell where something has to happen between two
 steps that no layer offers: an answer that becomes the next input, as in a decoder, or
 attention over other states. For a state that begins anew in mid-batch the package's
-layers have `reset` (section 15.1).
+layers have `reset`, and PyTorch's can be run in pieces (section 15.2).
 
 ## 14.4 The graph and the state
 
