@@ -21,6 +21,6 @@ def replacing(path):
         finally:
             partial.unlink(missing_ok=True)
     except OSError as error:
-        if str(error.filename) != str(partial):
-            raise
+        if error.filename2 or str(error.filename) != str(partial):
+            raise  # a failed replacement names both
         raise OSError(error.errno, error.strerror, str(path)) from None

@@ -8,6 +8,8 @@ the gates (PyTorch's g, the candidate, is c elsewhere in an LSTM, and its n is h
 GRU); and how many biases a gate has.
 """
 
+from collections.abc import Mapping
+
 import numpy as np
 import torch
 
@@ -197,7 +199,7 @@ def reorder(tensor, old, new):
 
 def layer_tensors(state, suffix):
     """The kind of one layer and direction, and its weights and biases, checked."""
-    if not isinstance(state, dict):
+    if not isinstance(state, Mapping):
         raise TypeError(f"expected a layer's state_dict(), got {type(state).__name__}")
     alone, suffix = suffix is None, "_l0" if suffix is None else suffix
     names = [f"{n}{suffix}" for n in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")]

@@ -71,10 +71,10 @@ def skill(forecast, target, plain):
     is no share.
     """
     check_shapes(target, forecast=forecast, plain=plain)
-    if rmse(plain, target) == 0:
+    if (error := rmse(plain, target)) == 0:
         wanted = "a plain forecast with an error, of which skill is a share"
         raise ValueError(f"expected {wanted}, got one that is the target, error 0")
-    return 1 - (rmse(forecast, target) / rmse(plain, target)).square().item()
+    return 1 - (rmse(forecast, target) / error).square().item()
 
 
 def check_shapes(target, **given):

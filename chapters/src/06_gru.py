@@ -897,7 +897,7 @@ and the arithmetic is elsewhere.
 | 2. keep them as one flat list | `_flat_weights`, `flatten_parameters` | `all_weights`, on demand |
 | 3. check what is given | `forward`, `check_forward_args` | `checks.layer_call` |
 | 4. put a packed batch's states in order | `permute_hidden` | `permute` |
-| 5. compute | `_VF.lstm`, `_VF.gru`, in C++ | `along`, `run_layers`, `scan`, `scan_packed` |
+| 5. compute | `_VF.lstm`, `_VF.gru`, in C++ | `along`, `run_layers`, `scan`, `scan_packed`, `scan_reset` |
 | 6. hand back | `forward`, at its end: packed, unbatched or batched, as it came | `forward`, likewise |
 
 **Steps 1 and 2.** The constructor makes the parameters layer by layer, direction by

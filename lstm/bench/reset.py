@@ -32,10 +32,7 @@ LAYERS = {
 }
 EVERY = 100, 20  # one step in so many begins anew
 SHAPES = TEXT, Task(4, 280, 28, 256, "tokens/s")  # as many steps, in few long sequences
-SIZES = (
-    TEXT.hidden_size,
-    16,
-)  # of our layers: the usual one, and a network of chapter 15
+SIZES = TEXT.hidden_size, 16  # units of our layers: the usual, and those of chapter 15
 COMMITTED = RESULTS / "reset/cpu-2-threads.json"
 
 

@@ -7,7 +7,6 @@ What is no tensor raises TypeError, everything else ValueError.
 
 import torch
 
-FAR = 2.0**53  # from here on a float64 skips whole numbers
 SPARSE = 1_000  # rows that a grid may have for each row that was given
 
 
@@ -40,7 +39,8 @@ def whole_numbers(times):
     if times.dtype == torch.bool or times.is_complex():
         raise ValueError(f"expected times that are whole numbers, got {times.dtype}")
     if times.is_floating_point():
-        wrong = ~((times.frac() == 0) & (times.abs() < FAR))  # true of NaN, too
+        far = 2 / torch.finfo(times.dtype).eps  # beyond it whole numbers are skipped
+        wrong = ~((times.frac() == 0) & (times.abs() < far))  # true of NaN, too
         if wrong.any():
             at = int(wrong.nonzero()[0])
             found = f"got {times[at].item()} at row {at}"
@@ -113,3 +113,11 @@ def check_step(step, values, windows):
         raise ValueError(f"expected windows made before step {step}, {found}")
     if not values[step:].isfinite().any():
         raise ValueError(f"expected values from step {step} on, all of them are NaN")
+
+
+def check_same(before, after):
+    """Check that the same windows are made, whatever comes later."""
+    if not torch.equal(before, after):
+        found = f"got {len(before):,} of them, and then {len(after):,}"
+        wanted = "expected the same windows before the step whatever comes later"
+        raise ValueError(f"{wanted}, {found}: the future chooses among them")

@@ -17,6 +17,7 @@ from lstm.data.given import (
     check_deviation,
     check_grid,
     check_parts,
+    check_same,
     check_step,
     check_values,
     whole_numbers,
@@ -198,18 +199,22 @@ def moved_by_the_future(make, values, step):
 
     make: gives the `Windows` of some values (T, D): the whole preparation, scaling too
     Only windows made before `step` count, which cannot know; so it should be 0. Raises
-    ValueError where nothing could move: for a step without such windows, or values.
+    ValueError where nothing could move, for a step without such windows, or values;
+    and if `make` gives other such windows when what comes later is another.
     """
     before = make(values)
     check_step(step, values, before)
     early = before.origin < step
-    moved = torch.zeros(len(before), dtype=torch.bool)
-    for factor in (3, -3):  # one leaves -5 as it is, the other 2.5, neither both
+    moved = torch.zeros(int(early.sum()), dtype=torch.bool)
+    for factor in (3, 2):  # one leaves -5 as it is, the other -10, neither both
         other = values.clone()
         other[step:] = factor * other[step:] + 10  # NaN stays where it is
-        for one, two in zip(before.inputs, make(other).inputs, strict=True):
-            moved |= (one != two).flatten(1).any(dim=1)
-    return int((moved & early).sum())
+        after = make(other)
+        known = after.origin < step
+        check_same(before.origin[early], after.origin[known])
+        for one, two in zip(before.inputs, after.inputs, strict=True):
+            moved |= (one[early] != two[known]).flatten(1).any(dim=1)
+    return int(moved.sum())
 
 
 def made_too_early(train, test):

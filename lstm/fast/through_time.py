@@ -36,8 +36,8 @@ def through_time(
     reset: (L, N), bool, as for `lstm.scan_reset`; nothing is then packed or in reverse
     ->   outputs (R, H); the last state, a tuple
     """
-    if reset is not None:
-        reset = reset.contiguous()
+    if reset is not None:  # a copy: on the way back the caller's may be another
+        reset = reset.clone(memory_format=torch.contiguous_format)
     arguments = engine, kind, sizes, reverse, reset, inputs, *weights, *state
     tensors = [t for t in (inputs, *weights, *state) if t is not None]
     if torch.is_grad_enabled() and any(t.requires_grad for t in tensors):

@@ -49,14 +49,14 @@ def export_onnx(model, path, half=False, about=None):
             f"to export, install what is missing: pip install {' '.join(lacking)}"
         )
     path, about = writable(path), texts({} if about is None else about)
-    sizes, *_ = parts(model)  # what cannot be exported is not copied first
+    sizes, weights, *_ = parts(model)  # what cannot be exported is not copied first
     model = rounded(model, half)
     with replacing(path) as partial:
         made = graph(model, half)
         for name, text in about.items():
             made.metadata_props.add(key=name, value=text)
         partial.write_bytes(made.SerializeToString())
-        return compared(model, sizes, partial)
+        return compared(model, sizes, weights["weight_ih_l0"].shape[1], partial)
 
 
 def writable(path):
@@ -97,14 +97,13 @@ def rounded(model, half):
 
 
 @torch.no_grad()
-def compared(model, sizes, path):
+def compared(model, sizes, size, path):
     """How far a file is from its model over a passage and, from there on, a step.
 
     Raises FloatingPointError if that is more than CLOSE.
     """
     mode, layers, directions = sizes
     running, whole, draws = session(path), 0.0, torch.Generator().manual_seed(0)
-    size = parts(model)[1]["weight_ih_l0"].shape[1]
     steps = drawn(running, size, draws)
     zeros = torch.zeros(layers * directions, steps.shape[1], described(running, 1)[2])
     state = [zeros] * (2 if mode == "LSTM" else 1)

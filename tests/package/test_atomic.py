@@ -56,6 +56,15 @@ def test_an_error_names_the_file_that_was_asked_for_not_that_of_the_meantime(
     assert ".partial" not in str(caught.value)
 
 
+def test_a_block_that_writes_nothing_is_told_that_nothing_was_written(tmp_path):
+    path = tmp_path / "a.txt"
+    path.write_text("old")
+    wanted = pytest.raises(FileNotFoundError, match=r"a\.txt\.partial' -> ")
+    with wanted, replacing(path):
+        pass
+    assert path.read_text() == "old"
+
+
 def test_an_error_about_another_file_is_left_as_it_is(tmp_path):
     other = tmp_path / "other"
     with pytest.raises(FileNotFoundError) as caught, replacing(tmp_path / "a.txt"):

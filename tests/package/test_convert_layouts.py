@@ -3,6 +3,8 @@
 No Keras is needed: its equations stand here in NumPy, gate by gate.
 """
 
+from types import MappingProxyType
+
 import numpy as np
 import pytest
 import torch
@@ -226,6 +228,12 @@ def test_a_projection_has_no_place_there():
     for carry in (to_keras, to_onnx):
         with pytest.raises(ValueError, match="a projection, weight_hr, has no place"):
             carry(state)
+
+
+def test_any_mapping_of_names_to_weights_is_taken():
+    state = nn.LSTM(D, H).state_dict()
+    got, want = to_keras(MappingProxyType(state)), to_keras(state)
+    assert all(map(np.array_equal, got, want))
 
 
 def test_a_state_dict_that_is_no_layers_is_refused_with_its_shapes():

@@ -50,6 +50,14 @@ def test_times_of_another_shape_are_refused(what):
         what(TIMES[:0], randn(T, 2))
 
 
+def test_times_beyond_what_their_dtype_can_count_are_refused():
+    times = torch.tensor([2.0**24 - 1, 2.0**24], dtype=torch.float32)
+    with pytest.raises(ValueError, match="whole numbers, got 16777216.0 at row 1"):
+        on_grid(times, torch.randn(2, 1))
+    whole, _ = on_grid(times.double(), torch.randn(2, 1))
+    assert whole.tolist() == [2**24 - 1, 2**24]
+
+
 def test_whole_times_are_taken_in_any_dtype():
     values = randn(T, 2)
     kept = torch.tensor([n for n in range(T) if n != 7])

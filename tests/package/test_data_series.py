@@ -234,7 +234,7 @@ def less_the_mean(values):
 
 
 @pytest.mark.parametrize("make", [scaled_on_all, less_the_mean])
-@pytest.mark.parametrize("value", [-5.0, 2.5, 0.0])
+@pytest.mark.parametrize("value", [-5.0, -10.0, 0.0])
 def test_a_leak_is_noticed_whatever_the_future_holds(make, value):
     values = randn(T, 2)
     values[30:] = value
@@ -242,6 +242,23 @@ def test_a_leak_is_noticed_whatever_the_future_holds(make, value):
     values[30:] += randn(T - 30, 2)
     values[30:] += value - values[30:].mean(dim=0)  # its mean stays under one change
     assert moved_by_the_future(make, values, 30) == 30 - (L - 1)
+
+
+def of_logarithms(values):
+    return cut(values.log(), torch.zeros(T, 1), L, M)
+
+
+def test_values_above_0_stay_there_so_that_logarithms_can_be_looked_at():
+    assert moved_by_the_future(of_logarithms, randn(T, 2).exp(), 30) == 0
+
+
+def test_windows_that_the_future_chooses_are_named():
+    def make(values):
+        begin = L + 2 if values[-1, 0] > 20 else 0
+        return cut(values, torch.zeros(T, 1), L, M, begin)
+
+    with pytest.raises(ValueError, match="and then .*: the future chooses"):
+        moved_by_the_future(make, torch.full((T, 2), 7.0), 30)
 
 
 def test_windows_split_in_time_are_made_after_training_ended_shuffled_ones_not():

@@ -379,6 +379,27 @@ def test_layers_that_are_reset_equal_the_plain_ones_and_take_the_fast_way(
 
 
 @pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("engine", engines())
+@pytest.mark.parametrize("batch", [(3,), ()])
+def test_a_mask_may_be_used_again_before_the_way_back(kind, engine, batch, monkeypatch):
+    way = None if engine == "eager" else engines()[engine]
+    monkeypatch.setattr(operator, "load", lambda: way)
+    layer, x, found = getattr(fast, kind)(3, 5).double(), randn(6, *batch, 3), []
+    mask = torch.rand(6, *batch) < 0.4
+    mask[2] = True
+    leaves = [x, *layer.parameters()]
+    for changed in (False, True):
+        own = mask.clone()
+        total = layer(x, None, own)[0].sin().sum()
+        if changed:
+            own.zero_()
+        slopes = torch.autograd.grad(total, leaves, create_graph=True)
+        again = torch.autograd.grad(slopes[0].square().sum(), leaves, retain_graph=True)
+        found.append([*slopes, *again, *torch.autograd.grad(total, leaves)])
+    assert_close(*found)
+
+
+@pytest.mark.parametrize("kind", KINDS)
 @torch.no_grad()
 def test_what_is_forgotten_may_be_nan(kind):
     layer, x = getattr(fast, kind)(3, 5), torch.randn(6, 2, 3)
