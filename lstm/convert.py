@@ -166,8 +166,7 @@ def to_keras(state, reset_after=True, suffix=None):
     found = [reorder(w, *order).T for w in (w_ih, w_hh)]
     if biases:
         pair = [reorder(b, *order) for b in biases]
-        two = kind == "GRU" and reset_after
-        found.append(torch.stack(pair) if two else pair[0] + pair[1])
+        found.append(torch.stack(pair) if kind == "GRU" and reset_after else sum(pair))
     return [t.cpu().numpy().copy(order="C") for t in found]
 
 
@@ -180,8 +179,7 @@ def to_onnx(state, suffixes=(None,)):
     Raises what `to_keras` raises.
     """
     each = []
-    for suffix in suffixes:
-        kind, found = layer_tensors(state, suffix)
+    for kind, found in (layer_tensors(state, suffix) for suffix in suffixes):
         order = ORDERS["torch"][kind], ORDERS["ONNX"][kind]
         tensors = [reorder(t, *order) for t in found]
         each.append([*tensors[:2], torch.cat(tensors[2:])] if tensors[2:] else tensors)
@@ -201,7 +199,7 @@ def layer_tensors(state, suffix):
     """The kind of one layer and direction, and its weights and biases, checked."""
     if not isinstance(state, Mapping):
         raise TypeError(f"expected a layer's state_dict(), got {type(state).__name__}")
-    alone, suffix = suffix is None, "_l0" if suffix is None else suffix
+    alone, suffix = suffix is None, suffix or "_l0"
     names = [f"{n}{suffix}" for n in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")]
     held = [name for name in names if name in state]
     if held not in (names, names[:2]):
@@ -231,8 +229,8 @@ def arrays(weights):
     if (n := len(weights)) not in (2, 3):
         wanted = "kernel, recurrent_kernel and, with use_bias, bias"
         both = f"; a Bidirectional's are two layers', [:{n // 2}] and [{n // 2}:]"
-        also = both if n in (4, 6) else ""
-        raise ValueError(f"expected the arrays {wanted}, got {n} of them{also}")
+        found = f"got {n} of them" + both * (n in (4, 6))
+        raise ValueError(f"expected the arrays {wanted}, {found}")
     found = [torch.from_numpy(np.array(w)) for w in weights]
     if not all(t.is_floating_point() for t in found):
         raise TypeError(f"expected arrays of floats, got {[t.dtype for t in found]}")
@@ -247,5 +245,5 @@ def keras_biases(kind, bias, columns, reset_after):
         raise ValueError(f"{other}: {REFUSED[bool(reset_after)]}")
     if shape != (wanted := (2, columns) if after else (columns,)):
         raise ValueError(f"bias must have shape {wanted}, got {shape}")
-    first, second = bias if after else (bias, torch.zeros_like(bias))
-    return {"bias_ih": first, "bias_hh": second}
+    pair = bias if after else (bias, torch.zeros_like(bias))
+    return dict(zip(("bias_ih", "bias_hh"), pair, strict=True))
