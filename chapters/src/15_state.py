@@ -355,7 +355,7 @@ bench.reset.table(report)
 # %%
 #| check: >-
 #|   With 256 units a mask without a reset costs nothing to speak of, and resets, few or
-#|   many, at most a twentieth; with 16 units less than a fifth.
+#|   many, at most 1.05 in two decimals; with 16 units less than a fifth.
 cost = bench.reset.ratios(report)
 large = [ratio for name, ratio in cost.items() if name.endswith(" 256 units")]
 assert all(0.97 < ratio["none true"] < 1.03 for ratio in large)
@@ -365,13 +365,13 @@ assert max(max(ratio.values()) for ratio in cost.values()) < 1.2
 
 # %% [markdown]
 r"""
-At most a twentieth, then, in a network of some size; in a small one, where every small
-operation counts, here up to a seventh. And the ways round `nn.LSTM` and `nn.GRU`? Again
-each against one call of PyTorch's layer without resets, and with a reset at one step in
-twenty: a call for each step, with the state forgotten between two of them (exercise 3);
-in pieces; and for comparison our layers. Once for 32 sequences of 35 steps, once for as
-many steps in few and long sequences, 4 of 280. The last row has no resets, but oneDNN
-is switched off:
+About a twentieth at most, then, in a network of some size; in a small one, where every
+small operation counts, here up to a seventh. And the ways round `nn.LSTM` and `nn.GRU`?
+Again each against one call of PyTorch's layer without resets, and with a reset at one
+step in twenty: a call for each step, with the state forgotten between two of them
+(exercise 3); in pieces; and for comparison our layers. Once for 32 sequences of 35
+steps, once for as many steps in few and long sequences, 4 of 280. The last row has no
+resets, but oneDNN is switched off:
 """
 
 # %%
@@ -1113,8 +1113,8 @@ and two runs are no proof that curvature is what fails at the highest rates.
 ## Summary
 
 - A layer with its own loop forgets in it: a batch with resets equals separate runs
-  within $10^{-12}$, every gradient included, for at most a twentieth of the time with
-  256 units.
+  within $10^{-12}$, every gradient included, for about a twentieth of the time at most
+  with 256 units.
 - What lies between two resets is a sequence of its own. So `nn.LSTM` can be reset, too:
   cut, packed, and put back.
 - On a stream whose episodes end unseen, a carried state with resets answers all but
