@@ -398,7 +398,8 @@ for row in live[:4]:
     outcome = study.OUTCOMES[row["outcome"]]
     print(f"{row['case']}; {row['way']}: {outcome}; {row['nodes']} nodes")
     if row["why"]:
-        print(textwrap.indent(textwrap.fill(row["why"], 84), "    "))
+        why = textwrap.shorten(row["why"], 165, placeholder=" …")
+        print(textwrap.indent(textwrap.fill(why, 84), "    "))
 
 # %%
 #| fold: >-
